@@ -1,0 +1,36 @@
+# make demo   the main job on this machine: print with lp, find the pages at a store
+# make test   all tests
+# make check  ruff and mypy
+# Each installs what it needs first, Debian packages included (with sudo where you are not root).
+
+PYTHON ?= python3
+VENV   ?= .venv
+PYTEST_ARGS ?=
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.demo
+	$(VENV)/bin/dicom-printer demo
+
+test: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+$(VENV)/.demo: pyproject.toml packaging/system-packages
+	packaging/system-packages demo
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[cups]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml packaging/system-packages
+	packaging/system-packages test
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build

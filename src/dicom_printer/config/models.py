@@ -1,0 +1,117 @@
+"""The tables of ``dicom-printer.toml`` as models; unknown keys are errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from dicom_printer.config.units import Duration, Size
+
+
+def ae_title(value: str) -> str:
+    """Check an AE title: 1 to 16 characters of ASCII without backslash (PS3.5 section 6.2)."""
+    if not value.strip() or len(value) > 16 or not re.fullmatch(r"[ -\[\]-~]+", value):
+        raise ValueError("must be 1 to 16 printable ASCII characters without a backslash")
+    return value.strip()
+
+
+AETitle = Annotated[str, AfterValidator(ae_title)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+PDUSize = Annotated[int, Field(ge=4096, le=1048576)]
+
+
+class Table(BaseModel):
+    """A table whose unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Service(Table):
+    """``[service]``: the daemon itself."""
+
+    spool: Path
+    ae_title: AETitle = "DICOM_PRINTER"
+    keep: Duration = 7 * 86400.0
+    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    render_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    drain: Duration = 300.0
+    rescan: Duration = 30.0
+    settle: Duration = 2.0
+
+
+class Network(Table):
+    """``[network]``: the seed's Table 3.18; any of them also under a remote."""
+
+    max_pdu: PDUSize = 16384
+    association_timeout: Duration = 30.0
+    dimse_timeout: Duration = 60.0
+
+
+class Remote(Table):
+    """``[remote.NAME]``: a logical name for a remote AE's presentation address.
+
+    A remote that came out of :func:`dicom_printer.config.load` has every general
+    value of ``[service]`` and ``[network]`` filled in.
+    """
+
+    name: str = ""
+    ae_title: AETitle
+    host: Annotated[str, Field(min_length=1)]
+    port: Port
+    calling_ae_title: AETitle = "DICOM_PRINTER"
+    character_set: str = "ISO_IR 100"
+    associations: Annotated[int, Field(ge=1, le=64)] = 1
+    max_pdu: PDUSize = 16384
+    association_timeout: Duration = 30.0
+    dimse_timeout: Duration = 60.0
+
+
+class Pages(Table):
+    """``[pages]``: the limits that rendering is held to, whatever the document says."""
+
+    max_pixels: Annotated[int, Field(ge=10_000, le=1_000_000_000)] = 40_000_000
+    max_pages: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
+    memory: Size = 1 << 30
+    page_timeout: Duration = 60.0
+
+
+class Printer(Table):
+    """``[printer.NAME]``: a CUPS queue, its hot folders and its workflow."""
+
+    name: str = ""
+    info: str = ""
+    location: str = ""
+    workflow: str
+    ask: list[str] = []
+    hot_folders: list[Path] = []
+
+
+class Retry(Table):
+    """``retry``: how a suspended step comes back."""
+
+    first: Duration = 60.0
+    longest: Duration = 900.0
+    give_up: Duration = 3 * 86400.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.first <= self.longest <= self.give_up:
+            raise ValueError("first, longest and give_up must be in rising order and not 0")
+        return self
+
+    def delay(self, failures: int) -> float:
+        """Return the seconds to wait after so many failures in a row (1 is the first)."""
+        return float(min(self.first * 2 ** min(failures - 1, 30), self.longest))
+
+
+Policy = Literal["suspend", "hold", "continue", "discard"]
+
+
+class OnError(Table):
+    """``on_error``: what becomes of the job, by the failure's verdict."""
+
+    transient: Policy = "suspend"
+    permanent: Policy = "hold"
