@@ -1,0 +1,194 @@
+"""A store in this process whose answers and faults are scripted.
+
+::
+
+    with ScriptedSCP(statuses={3: 0xA700}) as scp:    # the third C-STORE: out of resources
+        ...
+        assert [r.sop_instance_uid for r in scp.stored] == [...]
+
+Every fault is a plain attribute: a test may change it while the store runs.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from pydicom import Dataset
+from pynetdicom import AE, evt
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+VERIFICATION = "1.2.840.10008.1.1"
+UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A C-STORE request that came, and the status it was answered with."""
+
+    sop_instance_uid: str
+    transfer_syntax: str
+    calling_ae_title: str
+    status: int
+    dataset: Dataset | None = None
+
+
+@dataclass
+class ScriptedSCP:
+    """A store SCP on 127.0.0.1; numbers of stores count from 1 over its whole life."""
+
+    ae_title: str = "SCRIPTED"
+    port: int = 0
+    reject: tuple[int, int, int] | None = None
+    """Answer each association with this result, source and diagnostic (PS3.8 9.3.4)."""
+    abort_association: bool = False
+    """Answer each association request with an A-ABORT."""
+    statuses: dict[int, int] = field(default_factory=dict)
+    """Status by number of store; 0x0000 where none is given."""
+    status: int = 0x0000
+    """Status of the stores that ``statuses`` does not name."""
+    hang_on: frozenset[int] = frozenset()
+    """Stores that are taken and never answered."""
+    abort_on: frozenset[int] = frozenset()
+    """Stores that are answered with an A-ABORT."""
+    drop_on: frozenset[int] = frozenset()
+    """Stores on which the socket is closed without a word."""
+    delay_s: float = 0.0
+    """Every answer comes this much later."""
+    sop_classes: tuple[str, ...] = (SECONDARY_CAPTURE, VERIFICATION)
+    transfer_syntaxes: tuple[str, ...] = UNCOMPRESSED
+    maximum_associations: int = 100
+    require_called_ae_title: bool = False
+    require_calling: tuple[str, ...] = ()
+    keep_datasets: bool = False
+    """Keep the datasets too, not only that they came."""
+
+    stores: list[Store] = field(default_factory=list)
+    echoes: int = 0
+    requests: list[Any] = field(default_factory=list)
+    """The A-ASSOCIATE request primitives, in the order they came."""
+    max_simultaneous: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[int] = set()
+        self._count = 0
+        self._over = threading.Event()
+        self._server: Any = None
+
+    @property
+    def stored(self) -> list[Store]:
+        """The stores that were answered with success or a warning."""
+        return [s for s in self.stores if s.status == 0 or s.status >> 12 == 0xB]
+
+    @property
+    def stored_uids(self) -> list[str]:
+        """SOP Instance UIDs of what was accepted, in order, repetitions included."""
+        return [s.sop_instance_uid for s in self.stored]
+
+    @property
+    def associations(self) -> int:
+        """How many associations were asked for."""
+        return len(self.requests)
+
+    def start(self) -> None:
+        """Listen; on the port it had before, if it was stopped."""
+        self._over.clear()
+        ae = AE(self.ae_title)
+        ae.maximum_associations = self.maximum_associations
+        ae.require_called_aet = self.require_called_ae_title
+        ae.require_calling_aet = list(self.require_calling)
+        for sop_class in self.sop_classes:
+            ae.add_supported_context(sop_class, list(self.transfer_syntaxes))
+        handlers = [
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_ESTABLISHED, self._established),
+            (evt.EVT_CONN_CLOSE, self._closed),
+            (evt.EVT_RELEASED, self._closed),
+            (evt.EVT_ABORTED, self._closed),
+            (evt.EVT_C_ECHO, self._echo),
+            (evt.EVT_C_STORE, self._store),
+        ]
+        self._server = ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
+        self.port = self._server.socket.getsockname()[1]
+
+    def stop(self) -> None:
+        """Close the port and abort whatever is open."""
+        self._over.set()
+        if self._server is not None:
+            self._server.ae.shutdown()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _requested(self, event: Any) -> None:
+        self.requests.append(event.assoc.requestor.primitive)
+        if self.abort_association:
+            event.assoc.abort()
+        elif self.reject is not None:
+            event.assoc.acse.send_reject(*self.reject)
+            event.assoc.kill()
+
+    def _established(self, event: Any) -> None:
+        with self._lock:
+            self._open.add(id(event.assoc))
+            self.max_simultaneous = max(self.max_simultaneous, len(self._open))
+
+    def _closed(self, event: Any) -> None:
+        with self._lock:
+            self._open.discard(id(event.assoc))
+
+    def _echo(self, event: Any) -> int:
+        time.sleep(self.delay_s)
+        with self._lock:
+            self.echoes += 1
+        return 0x0000
+
+    def _store(self, event: Any) -> int:
+        with self._lock:
+            self._count += 1
+            number = self._count
+        time.sleep(self.delay_s)
+        if number in self.hang_on:
+            self._over.wait()
+        if number in self.abort_on:
+            event.assoc.abort()
+            return 0xC000  # nobody hears it
+        if number in self.drop_on:
+            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+            return 0xC000
+        if number in self.hang_on:
+            return 0xC000
+        status = self.statuses.get(number, self.status)
+        store = Store(
+            sop_instance_uid=str(event.request.AffectedSOPInstanceUID),
+            transfer_syntax=str(event.context.transfer_syntax),
+            calling_ae_title=event.assoc.requestor.ae_title.strip(),
+            status=status,
+            dataset=event.dataset if self.keep_datasets else None,
+        )
+        with self._lock:
+            self.stores.append(store)
+        return status
+
+
+class SilentListener:
+    """TCP connections succeed (in the backlog), and never a word comes."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
