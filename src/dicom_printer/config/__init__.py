@@ -1,1 +1,186 @@
-"""The configuration: TOML to pydantic models."""
+"""The configuration: TOML to pydantic models; every mistake at once, each with its dotted key."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dicom_printer.config.mistakes import Mistake, dotted, nearest, of_model
+from dicom_printer.config.models import (
+    Config,
+    OnError,
+    Pages,
+    Printer,
+    Regex,
+    Remote,
+    RemoteStep,
+    Retry,
+    Service,
+    Step,
+    Table,
+)
+from dicom_printer.errors import ConfigError
+
+__all__ = [
+    "Config",
+    "Mistake",
+    "OnError",
+    "Pages",
+    "Printer",
+    "Regex",
+    "Remote",
+    "RemoteStep",
+    "Retry",
+    "Service",
+    "Step",
+    "Table",
+    "dotted",
+    "load",
+    "nearest",
+    "of_model",
+    "parse",
+    "read",
+    "report",
+]
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_QUEUE_NAME = re.compile(r"[^\s/#?'\"\\\x00-\x20\x7f]{1,127}")
+
+
+def report(path: Path, mistakes: Iterable[Mistake]) -> ConfigError:
+    """Return the error that lists every one of `mistakes`, a line each."""
+    return ConfigError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+
+
+def load(path: Path) -> Config:
+    """Read the configuration for use by a verb that only looks.
+
+    The steps of the workflows are not checked here: `dicom_printer.checks` does that,
+    and it needs the actions for it.
+
+    Raises
+    ------
+    ConfigError
+        Naming every mistake.
+    """
+    config, mistakes = parse(path, read(path))
+    if config is None or mistakes:
+        raise report(path, mistakes)
+    return config
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the file's tables, nothing checked but that it is TOML.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such file, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}",
+            "name the file with --config, or write it after packaging/dicom-printer.toml",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def parse(path: Path, raw: Mapping[str, Any]) -> tuple[Config | None, list[Mistake]]:
+    """Turn the tables of a file into a configuration.
+
+    Returns
+    -------
+    config : Config or None
+        None where a mistake stands in the way.
+    mistakes : list of Mistake
+        Everything wrong that can be seen without the actions.
+    """
+    mistakes: list[Mistake] = []
+    expanded = _expand(raw, (), mistakes)
+    _inherit(expanded)
+    try:
+        config = Config.model_validate(expanded)
+    except ValidationError as error:
+        mistakes.extend(of_model(Config, error))
+        return None, mistakes
+    config = _absolute(path, config)
+    mistakes.extend(_cross_check(config))
+    return config, mistakes
+
+
+def _expand(value: Any, where: tuple[str | int, ...], mistakes: list[Mistake]) -> Any:
+    """Put environment variables into every string: ``${NAME}``, ``${NAME:-otherwise}``."""
+    if isinstance(value, Mapping):
+        return {k: _expand(v, (*where, str(k)), mistakes) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(v, (*where, i), mistakes) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def variable(found: re.Match[str]) -> str:
+        text: str | None = os.environ.get(found[1], found[2])
+        if text is None:
+            mistakes.append(
+                Mistake(dotted(*where), f"the environment variable {found[1]} is not set")
+            )
+            return ""
+        return text
+
+    return _VARIABLE.sub(variable, value)
+
+
+def _inherit(raw: dict[str, Any]) -> None:
+    """Fill what a remote does not state from ``[service]`` and ``[network]``."""
+    service, network = raw.get("service"), raw.get("network")
+    general: dict[str, Any] = dict(network) if isinstance(network, dict) else {}
+    if isinstance(service, dict) and "ae_title" in service:
+        general["calling_ae_title"] = service["ae_title"]
+    for kind in ("remote", "printer"):
+        tables = raw.get(kind)
+        if not isinstance(tables, dict):
+            continue
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                continue
+            inherited = {k: v for k, v in general.items() if k in Remote.model_fields}
+            tables[name] = {**(inherited if kind == "remote" else {}), **table, "name": name}
+
+
+def _absolute(path: Path, config: Config) -> Config:
+    """Make every path absolute; a relative one is relative to the file."""
+    base = path.resolve().parent
+    service = config.service.model_copy(update={"spool": base / config.service.spool})
+    printers = {
+        name: p.model_copy(update={"hot_folders": [base / f for f in p.hot_folders]})
+        for name, p in config.printer.items()
+    }
+    return config.model_copy(update={"service": service, "printer": printers})
+
+
+def _cross_check(config: Config) -> Iterable[Mistake]:
+    folders: dict[Path, str] = {config.service.spool: "service.spool"}
+    for name, printer in config.printer.items():
+        if not _QUEUE_NAME.fullmatch(name):
+            yield Mistake(
+                f"printer.{name}", "CUPS allows no space, quote, /, #, ? or \\ in a queue's name"
+            )
+        if printer.workflow not in config.workflow:
+            hint = nearest(printer.workflow, config.workflow)
+            yield Mistake(
+                f"printer.{name}.workflow", f'there is no workflow "{printer.workflow}"{hint}'
+            )
+        for i, folder in enumerate(printer.hot_folders):
+            key = dotted("printer", name, "hot_folders", i)
+            for other, owner in folders.items():
+                if folder == other or folder in other.parents or other in folder.parents:
+                    yield Mistake(key, f"{folder} and {other} ({owner}) lie in one another")
+            folders[folder] = key

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from dicom_printer.config.units import Duration, Size
 
@@ -115,3 +122,56 @@ class OnError(Table):
 
     transient: Policy = "suspend"
     permanent: Policy = "hold"
+
+
+def _both(value: object) -> object:
+    return {"transient": value, "permanent": value} if isinstance(value, str) else value
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return value
+
+
+Regex = Annotated[str, AfterValidator(_regex)]
+
+
+class Step(Table):
+    """What every step of a workflow may say; an action's own settings derive from it.
+
+    Attributes
+    ----------
+    verbatim : frozenset of str
+        Keys whose strings are taken as they stand: braces in them are no placeholders.
+    """
+
+    verbatim: ClassVar[frozenset[str]] = frozenset({"action", "when", "on_error", "retry", "then"})
+
+    action: str
+    when: dict[str, Regex] = {}
+    on_error: Annotated[OnError, BeforeValidator(_both)] = OnError()
+    retry: Retry = Retry()
+    then: Literal["hold", "discard"] = "hold"
+
+
+class RemoteStep(Step):
+    """A step that talks to a remote: it waits for one of the remote's associations."""
+
+    verbatim: ClassVar[frozenset[str]] = Step.verbatim | {"remote"}
+
+    remote: str
+
+
+class Config(Table):
+    """The whole file. Steps stay as they were written: each action checks its own."""
+
+    service: Service
+    network: Network = Network()
+    pages: Pages = Pages()
+    defaults: dict[str, str] = {}
+    remote: dict[str, Remote] = {}
+    printer: dict[str, Printer] = {}
+    workflow: dict[str, list[dict[str, Any]]] = {}

@@ -1,0 +1,93 @@
+"""A mistake in the configuration: where it is, what is wrong, the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake.
+
+    Attributes
+    ----------
+    key : str
+        The dotted key, for example ``workflow.to_pacs[2].remote``; empty for the whole file.
+    message : str
+        What is wrong with it.
+    """
+
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.message}" if self.key else self.message
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean "x"?`` for the nearest of `known`, or the short list of them."""
+    names = sorted(known)
+    folded = {n.lower(): n for n in names}
+    found = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
+    if found:
+        return f'; did you mean "{folded[found[0]]}"?'
+    return f"; known are: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def dotted(*parts: str | int) -> str:
+    """Return a key as people write it: names joined by dots, positions in brackets."""
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def _names(model: type[BaseModel], parts: tuple[str | int, ...]) -> set[str]:
+    """Return the keys that the table at `parts` knows, walking down from `model`."""
+    current: Any = model
+    for part in parts:
+        if not (isinstance(current, type) and issubclass(current, BaseModel)):
+            continue
+        field = current.model_fields.get(str(part))
+        if field is None:
+            continue
+        inner: Any = field.annotation
+        # dict[str, Table] and list[Table]: the table is the last type argument.
+        while getattr(inner, "__args__", None):
+            inner = inner.__args__[-1]
+        current = inner
+    if not (isinstance(current, type) and issubclass(current, BaseModel)):
+        return set()
+    # `name` is filled in from the table's own header and is no key of the file.
+    return {f.alias or n for n, f in current.model_fields.items()} - {"name"}
+
+
+def of_model(
+    model: type[BaseModel], error: ValidationError, *prefix: str | int
+) -> Iterable[Mistake]:
+    """Translate what pydantic found wrong with a `model` into mistakes below `prefix`."""
+    for found in error.errors():
+        where = tuple(found["loc"])
+        key = dotted(*prefix, *where)
+        if found["type"] == "extra_forbidden":
+            hint = nearest(str(where[-1]), _names(model, where[:-1]))
+            yield Mistake(key, f"unknown key{hint}")
+        elif found["type"] == "missing":
+            yield Mistake(key, "is missing")
+        elif found["type"] == "literal_error":
+            expected = str(found.get("ctx", {}).get("expected", ""))
+            choices = [c.strip("' ") for c in expected.replace(" or ", ", ").split(",")]
+            hint = nearest(str(found["input"]), choices)
+            yield Mistake(key, f"{found['input']!r} is not one of {expected}{hint}")
+        else:
+            text = found["msg"].removeprefix("Value error, ")
+            text = text.replace("Input should", "should").replace("String should", "should")
+            yield Mistake(key, text[:1].lower() + text[1:])
