@@ -1,0 +1,113 @@
+"""What a person does to a job: hold, release, retry, cancel, discard. Each is recorded.
+
+A job that is running belongs to its worker: it is asked, and the worker carries it out
+at the next page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_printer.errors import JobStateError, NoSuchJobError
+from dicom_printer.jobs.schema import job, remote
+from dicom_printer.jobs.store import Snapshot, State, Store, log
+
+BY_PERSON = "by a person"
+
+_FROM = {
+    "hold": {State.READY, State.RUNNING},
+    "release": {State.HELD},
+    "retry": {State.HELD, State.READY, State.DISCARDED},
+    "cancel": {State.READY, State.RUNNING, State.HELD},
+    "discard": {State.READY, State.RUNNING, State.HELD},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is to be done, who wants it, and why.
+
+    Attributes
+    ----------
+    verb : str
+        One of hold, release, retry, cancel, discard.
+    user : str
+        The name of the person, for the job's history.
+    reason : str
+        Their words; ``discard`` cannot do without.
+    """
+
+    verb: str
+    user: str
+    reason: str = ""
+
+    @property
+    def text(self) -> str:
+        """The sentence for the job's history."""
+        return f"{self.verb} {BY_PERSON}" + (f": {self.reason}" if self.reason else "")
+
+
+def operate(store: Store, job_id: str, operation: Operation, fresh: Snapshot | None = None) -> bool:
+    """Carry an operation out on one job.
+
+    Parameters
+    ----------
+    fresh : Snapshot, optional
+        With ``retry``: the workflow to begin anew with, in place of the job's own.
+
+    Returns
+    -------
+    bool
+        True where it is done; False where a running job was asked and its worker will do it.
+
+    Raises
+    ------
+    NoSuchJobError, JobStateError
+    """
+    with store.writing() as (c, now):
+        row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
+        if row is None:
+            raise NoSuchJobError(f"there is no job {job_id}")
+        if row.state not in _FROM[operation.verb]:
+            allowed = " or ".join(sorted(_FROM[operation.verb]))
+            raise JobStateError(
+                f"job {job_id[:8]} is {row.state} and cannot be given to `{operation.verb}`",
+                f"it takes a job that is {allowed}",
+            )
+        if row.state == State.RUNNING:
+            request = {"verb": operation.verb, "user": operation.user, "reason": operation.reason}
+            c.execute(sa.update(job).where(job.c.id == job_id).values(request=request))
+            log(c, now, job_id, "asked", operation.text, operation.user)
+            return False
+        c.execute(
+            sa.update(job).where(job.c.id == job_id).values(updated=now, **_values(operation))
+        )
+        if fresh is not None:
+            c.execute(sa.update(job).where(job.c.id == job_id).values(snapshot=fresh, step=0))
+        if operation.verb in {"release", "retry"} and row.remote:
+            # The person knows better than our last attempt whether the remote is there.
+            c.execute(sa.update(remote).where(remote.c.name == row.remote).values(down_until=now))
+        log(c, now, job_id, operation.verb, operation.text, operation.user)
+    return True
+
+
+def _values(operation: Operation) -> dict[str, Any]:
+    if operation.verb in {"release", "retry"}:
+        return {
+            "state": State.READY, "reason": "", "error": "", "not_before": None,
+            "give_up_at": None, "failures": 0, "crashes": 0,
+        }  # fmt: skip
+    return {
+        "state": State.HELD if operation.verb == "hold" else State.DISCARDED,
+        "reason": "cancelled" if operation.verb == "cancel" else f"{_past(operation)} {BY_PERSON}",
+        "error": operation.text,
+        "not_before": None,
+        "give_up_at": None,
+    }
+
+
+def _past(operation: Operation) -> str:
+    return {"hold": "held", "discard": "discarded"}[operation.verb]

@@ -1,0 +1,92 @@
+"""The remotes in the job table: their associations in use, and which of them are down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dicom_printer.jobs.schema import job, remote
+from dicom_printer.jobs.store import WAITS_FOR_REMOTE, State, Store
+
+
+@dataclass(frozen=True)
+class Down:
+    """A remote that did not answer when it was last asked."""
+
+    until: float
+    error: str
+
+
+def down(c: sa.Connection, name: str, now: float) -> Down | None:
+    """Return whether a remote is known to be down, so that it need not be asked again yet."""
+    row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+    return Down(row.down_until, row.error) if row is not None and row.down_until > now else None
+
+
+def used_slots(c: sa.Connection) -> dict[str, set[int]]:
+    """Return the associations in use, by remote."""
+    rows = c.execute(
+        sa.select(job.c.remote, job.c.slot).where(
+            job.c.state == State.RUNNING, job.c.slot.is_not(None)
+        )
+    )
+    used: dict[str, set[int]] = {}
+    for row in rows:
+        used.setdefault(row.remote, set()).add(row.slot)
+    return used
+
+
+def free_slot(c: sa.Connection, store: Store, name: str, used: set[int]) -> int | None:
+    """Return the lowest association of a remote that is not in use, None where all are."""
+    # A remote that failed is tried by one job at a time until it answers again.
+    failing = c.execute(sa.select(remote.c.name).where(remote.c.name == name)).first()
+    limit = 1 if failing else store.limits.get(name, 1)
+    return next((slot for slot in range(limit) if slot not in used), None)
+
+
+def remote_down(store: Store, name: str, error: str, delay: Callable[[int], float]) -> float:
+    """Record that a remote did not answer, and put off the jobs that wait for it.
+
+    Parameters
+    ----------
+    delay : callable
+        Seconds to wait after so many failures in a row.
+
+    Returns
+    -------
+    float
+        When it is tried again, in seconds since the epoch.
+    """
+    with store.writing() as (c, now):
+        row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+        failures = row.failures + 1 if row else 1
+        until = now + delay(failures)
+        values = {"failures": failures, "down_until": until, "error": error}
+        if row:
+            c.execute(sa.update(remote).where(remote.c.name == name).values(values))
+        else:
+            c.execute(sa.insert(remote).values(name=name, since=now, **values))
+        c.execute(
+            sa.update(job)
+            .where(_waits_for(name), job.c.not_before < until)
+            .values(not_before=until, updated=now)
+        )
+    return until
+
+
+def remote_up(store: Store, name: str) -> None:
+    """Record that a remote answers, and let every job come that waits for it."""
+    with store.reading() as c:
+        if c.execute(sa.select(remote.c.name).where(remote.c.name == name)).first() is None:
+            return  # as nearly always: nothing to write
+    with store.writing() as (c, now):
+        c.execute(sa.delete(remote).where(remote.c.name == name))
+        c.execute(sa.update(job).where(_waits_for(name)).values(not_before=None, updated=now))
+
+
+def _waits_for(name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        job.c.state == State.READY, job.c.remote == name, job.c.reason == WAITS_FOR_REMOTE
+    )

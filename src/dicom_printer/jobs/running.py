@@ -1,0 +1,211 @@
+"""A running job, in the hands of one worker.
+
+Every write says which fence it holds: a worker whose job was taken from it raises
+:class:`LostClaimError` instead of writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_printer.jobs.remotes import Down, down, free_slot, used_slots
+from dicom_printer.jobs.schema import instance, job
+from dicom_printer.jobs.store import Snapshot, State, Store, log
+
+
+class LostClaimError(Exception):
+    """The job was taken from this worker: nothing may be written for it any more."""
+
+
+@dataclass
+class Running:
+    """A claimed job.
+
+    Attributes
+    ----------
+    step : int
+        The position in the snapshot's steps that comes next.
+    attributes : dict of str to str
+        What is known for the datasets, by DICOM keyword; written with each change of state.
+    failures : int
+        How often the present step has failed.
+    give_up_at : float or None
+        When a suspended step is given up, in seconds since the epoch.
+    """
+
+    store: Store
+    id: str
+    printer: str
+    snapshot: Snapshot
+    step: int
+    attributes: dict[str, str]
+    failures: int
+    give_up_at: float | None
+    fence: int
+    remote: str | None
+    created: float
+    reason: str
+    error: str
+
+    def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
+        done = c.execute(
+            sa.update(job)
+            .where(job.c.id == self.id, job.c.fence == self.fence, job.c.state == State.RUNNING)
+            .values(updated=now, **values)
+        )
+        if done.rowcount != 1:
+            raise LostClaimError(self.id)
+
+    def acquire(self, name: str) -> bool | Down:
+        """Take one of a remote's associations.
+
+        Returns
+        -------
+        bool or Down
+            True: it may connect. False: none is free, the job was put back and comes again
+            when one is. Down: the remote is known to be down, and was not asked again.
+        """
+        with self.store.writing() as (c, now):
+            found = down(c, name, now)
+            if found is not None:
+                # Remembered, so that it is woken with the others when the remote answers.
+                self._write(c, now, remote=name)
+                self.remote = name
+                return found
+            if self.remote == name:
+                return True
+            slot = free_slot(c, self.store, name, used_slots(c).get(name, set()))
+            if slot is None:
+                self._write(
+                    c,
+                    now,
+                    state=State.READY,
+                    remote=name,
+                    slot=None,
+                    step=self.step,
+                    attributes=self.attributes,
+                )
+                return False
+            self._write(c, now, remote=name, slot=slot)
+            self.remote = name
+            return True
+
+    def advance(self, step: int, detail: str) -> None:
+        """Record that the job is through with everything before `step`."""
+        with self.store.writing() as (c, now):
+            self._write(
+                c,
+                now,
+                step=step,
+                attributes=self.attributes,
+                remote=None,
+                slot=None,
+                failures=0,
+                give_up_at=None,
+                reason="",
+                error="",
+            )
+            log(c, now, self.id, "step", detail)
+        self.step, self.remote, self.failures, self.give_up_at = step, None, 0, None
+
+    def set_pages(self, pages: int) -> None:
+        """Record how many pages the job sends."""
+        with self.store.writing() as (c, now):
+            self._write(c, now, pages=pages)
+
+    def accepted(self, name: str) -> set[str]:
+        """Return the SOP Instance UIDs of this job that the remote has acknowledged."""
+        with self.store.reading() as c:
+            return set(
+                c.execute(
+                    sa.select(instance.c.sop_instance_uid).where(
+                        instance.c.job == self.id, instance.c.remote == name
+                    )
+                ).scalars()
+            )
+
+    def accept(self, name: str, page: int, uid: str, status: int) -> None:
+        """Record that the remote acknowledged an instance, as its answer arrives."""
+        with self.store.writing() as (c, now):
+            self._write(c, now)
+            values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
+            c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
+            if status:
+                log(c, now, self.id, "warning", f"page {page}: {name} answered 0x{status:04X}")
+
+    def requested(self) -> dict[str, str] | None:
+        """Return what an operator asked of this job while it runs, None for nothing."""
+        with self.store.reading() as c:
+            row = c.execute(
+                sa.select(job.c.request, job.c.fence).where(job.c.id == self.id)
+            ).first()
+        if row is None or row.fence != self.fence:
+            raise LostClaimError(self.id)
+        found: dict[str, str] | None = row.request
+        return found
+
+    def _leave(self, what: str, detail: str, user: str = "", **values: Any) -> None:
+        with self.store.writing() as (c, now):
+            self._write(
+                c,
+                now,
+                slot=None,
+                request=sa.null(),
+                step=self.step,
+                attributes=self.attributes,
+                **values,
+            )
+            log(c, now, self.id, what, detail, user)
+
+    def put_back(self, why: str) -> None:
+        """Make the job ready again; nothing counts as a failure."""
+        self._leave("put back", why, state=State.READY, remote=None)
+
+    def suspend(
+        self, until: float, give_up_at: float, reason: str, error: str, *, counts: bool
+    ) -> None:
+        """Let the job come back at `until`.
+
+        Parameters
+        ----------
+        counts : bool
+            Whether the job made an attempt of its own, or only found the remote down.
+        """
+        self._leave(
+            "suspended",
+            error,
+            state=State.READY,
+            not_before=until,
+            give_up_at=give_up_at,
+            reason=reason,
+            error=error,
+            failures=self.failures + int(counts),
+        )
+
+    def hold(self, reason: str, error: str, user: str = "") -> None:
+        """Leave the job to a person."""
+        self._end(State.HELD, reason, error, user)
+
+    def discard(self, reason: str, error: str, user: str = "") -> None:
+        """End the job without delivering it, as the policy or a person says."""
+        self._end(State.DISCARDED, reason, error, user)
+
+    def finish(self) -> None:
+        """End the job: every step was carried out."""
+        self._end(State.DONE, "", "", "")
+
+    def _end(self, state: State, reason: str, error: str, user: str) -> None:
+        self._leave(
+            state.value,
+            error,
+            user,
+            state=state,
+            remote=None,
+            not_before=None,
+            give_up_at=None,
+            reason=reason,
+            error=error,
+        )

@@ -1,0 +1,198 @@
+"""What the service does with the job table as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from dicom_printer.jobs.remotes import free_slot, used_slots
+from dicom_printer.jobs.running import Running
+from dicom_printer.jobs.schema import job, node
+from dicom_printer.jobs.store import Snapshot, State, Store, log
+from dicom_printer.ticket import Ticket
+
+CRASHES_ALLOWED = 3
+"""How often the service may die while it works on a job, until the job is held."""
+
+
+def submit(
+    store: Store,
+    ticket: Ticket,
+    snapshot: Snapshot,
+    attributes: Mapping[str, str],
+    held: tuple[str, str] | None = None,
+) -> str | None:
+    """Insert a job for a ticket whose directory lies in ``jobs``.
+
+    Parameters
+    ----------
+    held : tuple of str, optional
+        Reason and error with which to hold it from the start.
+
+    Returns
+    -------
+    str or None
+        The id of the earlier job that this one repeats; None where it is new.
+    """
+    with store.writing() as (c, now):
+        same = job.c.id == ticket.id
+        if ticket.dedup:
+            same = sa.or_(same, job.c.dedup == ticket.dedup)
+        earlier = c.execute(sa.select(job.c.id).where(same)).scalar()
+        if earlier is not None:
+            if earlier != ticket.id:
+                log(c, now, earlier, "repeated", "the same print was handed over again")
+            return str(earlier)
+        reason, error = held or ("", "")
+        c.execute(
+            sa.insert(job).values(
+                id=ticket.id,
+                dedup=ticket.dedup or None,
+                printer=ticket.printer,
+                title=ticket.title,
+                user=ticket.user,
+                source=ticket.source,
+                state=State.HELD if held else State.READY,
+                reason=reason,
+                error=error,
+                snapshot=snapshot,
+                attributes=dict(attributes),
+                created=now,
+                updated=now,
+            )
+        )
+        log(c, now, ticket.id, "accepted", f"from {ticket.source}")
+        if held:
+            log(c, now, ticket.id, "held", error)
+    return None
+
+
+def known(store: Store, ids: list[str]) -> set[str]:
+    """Return those of `ids` that have a row."""
+    with store.reading() as c:
+        return set(c.execute(sa.select(job.c.id).where(job.c.id.in_(ids))).scalars())
+
+
+def claim(store: Store) -> Running | None:
+    """Take the next job that is due, and the association it waits for, if there is any.
+
+    A job that has not failed yet goes before one that has, so that a document which a
+    remote chokes on never stands in the way of the others.
+    """
+    with store.writing() as (c, now):
+        used = used_slots(c)
+        full = [name for name in used if free_slot(c, store, name, used[name]) is None]
+        row = c.execute(
+            sa.select(job)
+            .where(
+                job.c.state == State.READY,
+                sa.or_(job.c.not_before.is_(None), job.c.not_before <= now),
+                sa.or_(job.c.remote.is_(None), job.c.remote.not_in(full)),
+            )
+            .order_by(job.c.failures, job.c.seq)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        ).first()
+        if row is None:
+            return None
+        slot = free_slot(c, store, row.remote, used.get(row.remote, set())) if row.remote else None
+        c.execute(
+            sa.update(job)
+            .where(job.c.id == row.id)
+            .values(
+                state=State.RUNNING,
+                slot=slot,
+                not_before=None,
+                attempt=row.attempt + 1,
+                fence=row.fence + 1,
+                updated=now,
+            )
+        )
+    return _running(store, row)
+
+
+def _running(store: Store, row: Any) -> Running:
+    return Running(
+        store=store,
+        id=row.id,
+        printer=row.printer,
+        snapshot=row.snapshot,
+        step=row.step,
+        attributes=dict(row.attributes),
+        failures=row.failures,
+        give_up_at=row.give_up_at,
+        fence=row.fence + 1,
+        remote=row.remote,
+        created=row.created,
+        reason=row.reason,
+        error=row.error,
+    )
+
+
+def recover(store: Store) -> int:
+    """Bring back what was running when the service died; called with the spool's lock held."""
+    with store.writing() as (c, now):
+        rows = c.execute(sa.select(job).where(job.c.state == State.RUNNING)).all()
+        for row in rows:
+            crashes = row.crashes + 1
+            values: dict[str, Any] = {"state": State.READY, "remote": None}
+            why = f"the service ended while it worked on this job, {crashes} times so far"
+            if crashes >= CRASHES_ALLOWED:
+                values |= {"state": State.HELD, "reason": "service died", "error": why}
+            c.execute(
+                sa.update(job)
+                .where(job.c.id == row.id)
+                .values(slot=None, fence=row.fence + 1, crashes=crashes, updated=now, **values)
+            )
+            log(c, now, row.id, "recovered" if crashes < CRASHES_ALLOWED else "held", why)
+    return len(rows)
+
+
+def wake_overdue(store: Store) -> None:
+    """Wake the suspended jobs whose time to give up has come."""
+    with store.reading() as c:
+        overdue = sa.and_(
+            job.c.state == State.READY,
+            job.c.give_up_at <= store.clock(),
+            job.c.not_before > store.clock(),
+        )
+        if c.execute(sa.select(job.c.id).where(overdue).limit(1)).first() is None:
+            return
+    with store.writing() as (c, now):
+        c.execute(sa.update(job).where(overdue).values(not_before=None, updated=now))
+
+
+def next_due(store: Store) -> float | None:
+    """Return when the next suspended job is due or given up, None where none is suspended."""
+    with store.reading() as c:
+        soonest = c.execute(
+            sa.select(sa.func.min(job.c.not_before), sa.func.min(job.c.give_up_at)).where(
+                job.c.state == State.READY, job.c.not_before.is_not(None)
+            )
+        ).one()
+    return min((t for t in soonest if t is not None), default=None)
+
+
+def finished_before(store: Store, limit: float) -> list[str]:
+    """Return the ids of at most 1000 jobs that ended before `limit`, oldest first."""
+    with store.reading() as c:
+        ended = job.c.state.in_([State.DONE, State.DISCARDED])
+        query = sa.select(job.c.id).where(ended, job.c.updated < limit).order_by(job.c.seq)
+        return list(c.execute(query.limit(1000)).scalars())
+
+
+def forget(store: Store, ids: list[str]) -> None:
+    """Delete the rows of jobs whose directories are gone."""
+    with store.writing() as (c, _):
+        c.execute(sa.delete(job).where(job.c.id.in_(ids)))
+
+
+def report(store: Store, name: str, version: str, troubles: list[str]) -> None:
+    """Leave word of this service: when it started, and what troubles it."""
+    with store.writing() as (c, now):
+        c.execute(sa.delete(node))
+        c.execute(
+            sa.insert(node).values(name=name, started=now, version=version, troubles=troubles)
+        )
