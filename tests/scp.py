@@ -103,7 +103,7 @@ class ScriptedSCP:
         ae.require_calling_aet = list(self.require_calling)
         for sop_class in self.sop_classes:
             ae.add_supported_context(sop_class, list(self.transfer_syntaxes))
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_ESTABLISHED, self._established),
             (evt.EVT_CONN_CLOSE, self._closed),

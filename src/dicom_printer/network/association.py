@@ -1,0 +1,277 @@
+"""One association as requestor: opened, used, and ended within a known time."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
+from pynetdicom import AE, _config, build_context, evt
+from pynetdicom.association import Association as RawAssociation
+
+from dicom_printer.config.models import Remote
+from dicom_printer.errors import BadValueError, StepError
+from dicom_printer.network import outcome
+from dicom_printer.network.watchdog import Watchdog
+
+IMPLEMENTATION_CLASS_UID = "2.25.102908957795781592110860321882508366471"
+"""Derived once from a UUID (PS3.5 section B.2); it names this software, whatever its version."""
+IMPLEMENTATION_VERSION_NAME = "DICOM_PRINTER_01"
+
+VERIFICATION = "1.2.840.10008.1.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+"""Implicit and Explicit VR Little Endian, Explicit VR Big Endian (seed's Table 3.10, group 1)."""
+
+IDLE_S = 900.0
+"""After so long without a word from us or the peer an association is given up: far longer
+than a page may take to render, so that a job's association outlasts the wait for its pages."""
+
+Contexts = Sequence[tuple[str, Sequence[str]]]
+
+LOGGER = logging.getLogger(__name__)
+_PYNETDICOM = logging.getLogger("pynetdicom")
+
+
+class Association:
+    """An established association with a remote; made by :func:`associate`.
+
+    Attributes
+    ----------
+    remote : Remote
+        Whom it is with.
+    transfer_syntaxes : dict of str to tuple of str
+        What the peer accepted, by abstract syntax.
+    """
+
+    def __init__(self, remote: Remote, raw: RawAssociation) -> None:
+        self.remote = remote
+        self.transfer_syntaxes: dict[str, tuple[str, ...]] = {}
+        for context in raw.accepted_contexts:
+            accepted = self.transfer_syntaxes.get(str(context.abstract_syntax), ())
+            new = tuple(map(str, context.transfer_syntax))
+            self.transfer_syntaxes[str(context.abstract_syntax)] = accepted + new
+        self._raw = raw
+        self._message_id = 0
+        # set while it is not known what the peer makes of the last request
+        self._in_doubt = False
+
+    def store(self, ds: Dataset) -> int:
+        """Store an instance (C-STORE, PS3.4 Annex B).
+
+        Parameters
+        ----------
+        ds : pydicom.Dataset
+            The instance. Uncompressed, and made here rather than read from a file,
+            it is sent in whichever uncompressed syntax the peer chose; where its
+            ``file_meta`` names a compressed syntax, in that one.
+
+        Returns
+        -------
+        int
+            The status: 0x0000, or a warning 0xB00x, with which it is stored as well.
+
+        Raises
+        ------
+        RemoteUnreachableError, RemoteBusyError, RemoteRefusedError
+            It is not known to be stored.
+        BadValueError
+            It cannot be encoded.
+        """
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = UID(self._syntax_for(ds))
+        sent = Dataset(
+            ds
+        )  # its elements, not copies of them: the caller's file_meta stays as it is
+        sent.file_meta = meta
+        try:
+            return self._operate(
+                "C-STORE", lambda: self._raw.send_c_store(sent, msg_id=self._next_id())
+            )
+        except ValueError:
+            # without the cause: it may quote the value, and values are the patient's
+            raise BadValueError("the instance cannot be encoded for C-STORE") from None
+
+    def echo(self) -> None:
+        """Verify that the peer answers (C-ECHO, PS3.4 Annex A)."""
+        if VERIFICATION not in self.transfer_syntaxes:
+            raise outcome.no_context(self.remote, VERIFICATION, UNCOMPRESSED)
+        self._operate("C-ECHO", lambda: self._raw.send_c_echo(msg_id=self._next_id()))
+
+    def _syntax_for(self, ds: Dataset) -> str:
+        """Choose the transfer syntax that an instance goes out in."""
+        sop_class = str(ds.SOPClassUID)
+        accepted = self.transfer_syntaxes.get(sop_class, ())
+        meta = getattr(ds, "file_meta", None)
+        made_in = str(meta.TransferSyntaxUID) if meta is not None else UNCOMPRESSED[1]
+        possible = UNCOMPRESSED if made_in in UNCOMPRESSED else (made_in,)
+        for syntax in accepted:
+            if syntax in possible:
+                return syntax
+        raise outcome.no_context(self.remote, sop_class, possible)
+
+    def _next_id(self) -> int:
+        self._message_id = self._message_id % 65535 + 1
+        return self._message_id
+
+    def _operate(self, name: str, send: Callable[[], Dataset]) -> int:
+        """Send one request and judge its answer."""
+        if not self._raw.is_established:
+            raise outcome.no_answer(self.remote, name, timed_out=False)
+        self._in_doubt = True
+        with Watchdog(self._raw, self.remote.dimse_timeout) as watchdog:
+            try:
+                answer = send()
+            except RuntimeError:  # pynetdicom's word for: the association has just gone
+                answer = Dataset()
+        if "Status" not in answer:
+            raise outcome.no_answer(self.remote, name, timed_out=watchdog.has_bitten)
+        status = int(answer.Status)
+        if status != outcome.SUCCESS and not outcome.is_warning(status):
+            raise outcome.failed(self.remote, name, status)
+        self._in_doubt = False
+        return status
+
+    def close(self) -> None:
+        """Release the association; abort it where it is not known what the peer is doing."""
+        with Watchdog(self._raw, self.remote.association_timeout):
+            if self._in_doubt:
+                self._raw.abort()
+            else:
+                self._raw.release()
+
+
+@contextmanager
+def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
+    """Open an association for the length of a block (PS3.8 section 7.1).
+
+    Parameters
+    ----------
+    remote : Remote
+        Whom to associate with; its time-outs and its maximum PDU hold.
+    contexts : sequence of (str, sequence of str)
+        Abstract syntaxes, each with the transfer syntaxes to propose for it. Each
+        makes one presentation context; one that can be received only as it is
+        (a compressed syntax) may stand in an entry of its own.
+
+    Yields
+    ------
+    Association
+        Established, with at least one context accepted. It is released at the end
+        of the block, or aborted where an operation failed.
+
+    Raises
+    ------
+    RemoteUnreachableError, RemoteBusyError, RemoteRefusedError
+        There is no association.
+    """
+    # its log lines repeat what our errors say; those of its encoder may quote values
+    _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
+    association = Association(remote, _established(remote, contexts))
+    try:
+        yield association
+    finally:
+        association.close()
+
+
+def echo(remote: Remote) -> float:
+    """Verify a remote (C-ECHO): return the seconds it took, the association included."""
+    start = time.monotonic()
+    with associate(remote, [(VERIFICATION, UNCOMPRESSED)]) as association:
+        association.echo()
+        return time.monotonic() - start
+
+
+def _established(remote: Remote, contexts: Contexts) -> RawAssociation:
+    """Try the remote's addresses, in the order of the name service, until one is there."""
+    try:
+        found = socket.getaddrinfo(remote.host, remote.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not a host name"
+        raise outcome.unresolved(remote, reason) from error
+    waited_s = 0.0
+    for family, _, _, _, address in found:
+        flow_and_scope = address[2:4] if family == socket.AF_INET6 else None
+        start = time.monotonic()
+        try:
+            raw, connected = _request(remote, contexts, str(address[0]), flow_and_scope)
+        except OSError:  # no socket of this family on this machine
+            continue
+        if raw.is_established:
+            return raw
+        waited_s = time.monotonic() - start
+        if connected:
+            raise _failure(remote, contexts, raw, waited_s)
+    raise outcome.no_connection(remote, waited_s)
+
+
+def _request(
+    remote: Remote, contexts: Contexts, host: str, flow_and_scope: tuple[int, ...] | None
+) -> tuple[RawAssociation, bool]:
+    """Request an association; tell also whether TCP connected."""
+    connected: list[evt.Event] = []
+    ae = AE(remote.calling_ae_title)
+    ae.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.connection_timeout = remote.association_timeout
+    ae.acse_timeout = remote.association_timeout
+    # The watchdog is the clock of an operation. pynetdicom's own starts when the request is
+    # queued: a large image over a slow line would be aborted while it is still being sent.
+    ae.dimse_timeout = None
+    ae.network_timeout = IDLE_S
+    raw = ae.associate(
+        (host, *flow_and_scope) if flow_and_scope else host,  # type: ignore[arg-type]
+        remote.port,
+        contexts=[build_context(abstract, list(syntaxes)) for abstract, syntaxes in contexts],
+        ae_title=remote.ae_title,
+        max_pdu=remote.max_pdu,
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, connected.append),
+            (evt.EVT_DATA_SENT, _hurry),
+            (evt.EVT_DATA_RECV, _hurry),
+        ],
+    )
+    return raw, bool(connected)
+
+
+def _failure(remote: Remote, contexts: Contexts, raw: RawAssociation, waited_s: float) -> StepError:
+    """Say why there is no association, though TCP connected."""
+    answer = raw.acceptor.primitive
+    if raw.is_rejected and answer is not None:
+        return outcome.rejected(
+            remote, answer.result or 1, answer.result_source or 1, answer.diagnostic or 1
+        )
+    if answer is not None and answer.result == 0:
+        abstract, syntaxes = contexts[0]
+        return outcome.no_context(remote, abstract, syntaxes)
+    if waited_s >= remote.association_timeout:
+        return outcome.silence(remote)
+    return outcome.broken_off(remote)
+
+
+def _hurry(event: evt.Event) -> None:
+    """Send at once and acknowledge at once.
+
+    DCMTK, and with it Orthanc, sends an answer in two writes with Nagle on: without
+    this each answer waits 40 ms for our delayed acknowledgement. Quick acknowledgement
+    lasts for one packet only, so it is asked for after each.
+    """
+    wrapped = event.assoc.dul.socket
+    sock = wrapped.socket if wrapped is not None else None
+    if sock is None:
+        return
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    except OSError:
+        return  # closed meanwhile, which whoever waits on it learns by itself
+
+
+_config.LOG_HANDLER_LEVEL = "none"
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False

@@ -1,0 +1,78 @@
+"""Two defects of pynetdicom 3.0.4, corrected in place.
+
+1. A lost answer. ``send_*`` pauses the association's own thread and then waits
+   for the answer, but the pause takes effect only after that thread's next look
+   at the queue of messages: an answer that is quick enough is taken there, and
+   thrown away as unexpected. The request then ends in its time-out. The thread
+   has no business with answers: it now leaves them in the queue, in their order.
+2. A hang. An N-EVENT-REPORT is served in a thread of its own, which resets the
+   sign by which ``send_*`` knows that the association's thread is paused; the
+   next ``send_*`` waits for that sign for ever. Events are now served without
+   touching it.
+
+Both are private interfaces, so the version is pinned in pyproject.toml and
+checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pynetdicom
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import N_EVENT_REPORT
+from pynetdicom.sop_class import uid_to_service_class
+
+WRITTEN_FOR = "3.0.4"
+
+_get_msg = DIMSEServiceProvider.get_msg
+_serve_request = Association._serve_request
+
+
+def _is_request(message: Any) -> bool:
+    """Tell a request from an answer, and from the ``None`` that wakes up whoever waits."""
+    return message is not None and getattr(message, "MessageIDBeingRespondedTo", None) is None
+
+
+def _get_msg_mended(self: DIMSEServiceProvider, block: bool = False) -> Any:
+    """Return the next message; without ``block``, which only the reactor asks for, a request."""
+    if block:
+        return _get_msg(self, block=True)
+    with self.msg_queue.mutex:
+        waiting = self.msg_queue.queue
+        if waiting and _is_request(waiting[0][1]):
+            return waiting.popleft()
+    return None, None
+
+
+def _serve_request_mended(self: Association, msg: Any, context_id: int) -> None:
+    """Serve a request, an N-EVENT-REPORT without touching the sign of the pause."""
+    context = self._accepted_cx.get(context_id)
+    if (
+        not isinstance(msg, N_EVENT_REPORT)
+        or context is None
+        or self._sent_release
+        or not msg.is_valid_request
+    ):
+        _serve_request(self, msg, context_id)
+        return
+    served = False
+    try:
+        uid_to_service_class(str(msg.AffectedSOPClassUID))(self).SCP(msg, context)
+        served = True
+    finally:
+        if not served:
+            self.abort()
+
+
+def apply() -> None:
+    """Correct pynetdicom; twice is once."""
+    if pynetdicom.__version__ != WRITTEN_FOR:
+        raise ImportError(
+            f"pynetdicom {pynetdicom.__version__} is installed, but {__name__} corrects "
+            f"{WRITTEN_FOR}: install that, or look whether its defects are still there"
+        )
+    # setattr: these are methods, and mypy rightly minds an assignment to one
+    setattr(DIMSEServiceProvider, "get_msg", _get_msg_mended)  # noqa: B010
+    setattr(Association, "_serve_request", _serve_request_mended)  # noqa: B010

@@ -1,0 +1,83 @@
+"""The clock of an operation: ends it when nothing has moved for too long."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+
+GRACE_S = 1.0
+"""How long the A-ABORT has to get out before the socket is shut."""
+
+
+class Watchdog:
+    """Aborts an association on which nothing was sent or received for ``timeout_s``.
+
+    pynetdicom waits without a deadline in three places: for a peer that stops
+    reading, for its own thread after that has died, and in ``abort`` for either.
+    All end when the socket is shut and the sign that they wait for is given.
+
+    Parameters
+    ----------
+    association : pynetdicom.association.Association
+        What to watch, for the length of a ``with`` block.
+    timeout_s : float
+        The longest silence, in seconds.
+    """
+
+    def __init__(self, association: Association, timeout_s: float) -> None:
+        self.has_bitten = False
+        self._association = association
+        self._timeout_s = timeout_s
+        self._moved = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._association.bind(evt.EVT_DATA_SENT, self._touch)
+        self._association.bind(evt.EVT_DATA_RECV, self._touch)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._association.unbind(evt.EVT_DATA_SENT, self._touch)
+        self._association.unbind(evt.EVT_DATA_RECV, self._touch)
+
+    def _touch(self, _event: evt.Event) -> None:
+        self._moved = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._over.wait(max(0.0, self._moved + self._timeout_s - time.monotonic())):
+            if time.monotonic() >= self._moved + self._timeout_s:
+                self._bite()
+                return
+
+    def _bite(self) -> None:
+        """A-ABORT, then the end of the connection, then wake up whoever waits."""
+        self.has_bitten = True
+        raw = self._association
+        raw.acse.send_abort(0x00)
+        end = time.monotonic() + GRACE_S
+        while raw.dul.state_machine.current_state not in ("Sta1", "Sta13"):
+            # Sta13: the A-ABORT is out (PS3.8 Table 9-9); not so while a send is stuck
+            if time.monotonic() > end or self._over.wait(0.005):
+                break
+        wrapped = raw.dul.socket
+        if wrapped is not None and wrapped.socket is not None:
+            with suppress(OSError):
+                wrapped.socket.shutdown(socket.SHUT_RDWR)
+        raw._is_paused = True
+        raw.dimse.msg_queue.put((None, None))
