@@ -1,0 +1,184 @@
+"""A page and its attributes as a Secondary Capture Image (PS3.3 section A.8.1)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
+
+from dicom_printer import __version__
+from dicom_printer.attributes import (
+    Attributes,
+    character_set,
+    check_value,
+    element,
+    name_of,
+    shortened,
+)
+from dicom_printer.errors import DocumentError
+
+__all__ = ["Attributes", "check_value", "dataset", "shortened", "uid"]
+
+SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
+MODEL = "DICOM Printer"
+
+_NAMESPACE = uuid.UUID("6e4b07e1-c743-4958-a9f8-06f4549bfbc1")
+
+_NEVER_EMPTY = {"StudyInstanceUID", "Modality", "ConversionType", "ImageType", "BurnedInAnnotation"}
+"""Of those that may be stated: where the value is empty, the default stays."""
+
+_UNPAIRED = """
+    ABDOMEN ABDOMENPELVIS AORTA BACK BLADDER BRAIN CERVIX CHEST CHESTABDOMEN CHESTABDPELVIS
+    COCCYX COLON CSPINE CTSPINE DUODENUM ESOPHAGUS FACE GALLBLADDER HEAD HEADNECK HEART ILEUM
+    JAW JEJUNUM LARYNX LIVER LSPINE LSSPINE MAXILLA MEDIASTINUM NECK NECKCHEST NOSE PANCREAS
+    PELVIS PENIS PHARYNX PROSTATE RECTUM SKULL SPINE SPLEEN SSPINE STERNUM STOMACH THYROID
+    TLSPINE TONGUE TRACHEA TSPINE UTERUS VAGINA WHOLEBODY
+"""
+"""Body parts that have no side: with them, Laterality must be absent (PS3.3 section C.7.3.1)."""
+
+
+def uid(job_id: str, *parts: str | int) -> str:
+    """Return a UID that is the same for the same parts, for ever (PS3.5 section B.2).
+
+    So that a retry sends a page as the instance that it was the first time.
+    """
+    name = "\x1f".join([job_id, *map(str, parts)])
+    return f"2.25.{uuid.uuid5(_NAMESPACE, name).int}"
+
+
+def dataset(
+    job_id: str,
+    page_number: int,
+    instance_number: int,
+    pixels: np.ndarray,
+    spacing_mm: float | None,
+    attributes: Attributes,
+    *,
+    created: datetime,
+    variant: str = "",
+) -> Dataset:
+    """Make the Secondary Capture Image of a page (PS3.3 section A.8.1).
+
+    Parameters
+    ----------
+    job_id : str
+        The job; UIDs derive from it.
+    page_number : int
+        The page's number in its document.
+    instance_number : int
+        Its place in the series, from 1.
+    pixels : numpy.ndarray
+        8 bit, rows by columns (MONOCHROME2) or rows by columns by 3 (RGB).
+    spacing_mm : float or None
+        Distance between pixels on the paper, where it is known.
+    attributes : mapping of str to str
+        What is known of patient, study and the rest; they go before the defaults.
+    created : datetime
+        When it was printed; study, series and content get its local date and time
+        where the attributes state neither of the two.
+    variant : str, optional
+        Which rendering of the page this is: other pixels are another instance, and
+        stand in another series.
+
+    Returns
+    -------
+    pydicom.Dataset
+        With ``file_meta`` for Explicit VR Little Endian; as it was made here, it can be
+        written in any uncompressed transfer syntax.
+    """
+    stated = {name_of(keyword): value for keyword, value in attributes.items()}
+    ds = Dataset()
+    for keyword, value in _defaults(job_id, created, variant, stated).items():
+        setattr(ds, keyword, value)
+    for keyword, value in stated.items():
+        if value or keyword not in _NEVER_EMPTY:
+            ds.add(element(keyword, value))
+    kind = (variant,) if variant else ()
+    ds.SOPClassUID = SOP_CLASS
+    ds.SOPInstanceUID = uid(job_id, "page", page_number, *kind)
+    ds.InstanceNumber = instance_number
+    ds.SpecificCharacterSet = character_set(stated.values())
+    if spacing_mm is not None:
+        # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
+        # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
+        ds.NominalScannedPixelSpacing = [format_number_as_ds(float(spacing_mm))] * 2
+    _add_pixels(ds, pixels, page_number)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.MediaStorageSOPClassUID = UID(SOP_CLASS)
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return ds
+
+
+def _defaults(job_id: str, created: datetime, variant: str, stated: Attributes) -> dict[str, Any]:
+    """Return every attribute of type 1 and 2, and some of type 3, that the caller may not know.
+
+    Not Lossy Image Compression: a page may show a JPEG photograph, and a "00" that is not
+    true is worse than nothing (PS3.3 section C.7.6.1.1.5).
+    """
+    local = created.astimezone()
+    date, clock = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
+    kind = (variant,) if variant else ()
+    values: dict[str, Any] = {
+        "ImageType": ["DERIVED", "SECONDARY"],
+        "AccessionNumber": "",
+        "Modality": "OT",
+        "ConversionType": "WSD",
+        "Manufacturer": MODEL,
+        "ReferringPhysicianName": "",
+        "PatientName": "",
+        "PatientID": "",
+        "PatientBirthDate": "",
+        "PatientSex": "",
+        "SecondaryCaptureDeviceManufacturer": MODEL,
+        "SecondaryCaptureDeviceManufacturerModelName": MODEL,
+        "SecondaryCaptureDeviceSoftwareVersions": __version__,
+        "SoftwareVersions": __version__,
+        "DateOfSecondaryCapture": date,
+        "TimeOfSecondaryCapture": clock,
+        "StudyInstanceUID": uid(job_id, "study"),
+        "SeriesInstanceUID": uid(job_id, "series", *kind),
+        # a study of somebody else's has an id of its own
+        "StudyID": "" if stated.get("StudyInstanceUID") else shortened("StudyID", job_id),
+        "SeriesNumber": 1,
+        "PatientOrientation": "",
+        "BurnedInAnnotation": "YES",  # a printed page bears names as a rule
+    }
+    for level in ("Study", "Series", "Content"):
+        pair = f"{level}Date", f"{level}Time"
+        # the hour of printing does not belong to a day that somebody else stated
+        known = any(stated.get(keyword) for keyword in pair)
+        values |= dict(zip(pair, ("", "") if known else (date, clock), strict=True))
+    if stated.get("BodyPartExamined") not in _UNPAIRED.split():
+        values["Laterality"] = ""
+    return values
+
+
+def _add_pixels(ds: Dataset, pixels: np.ndarray, page_number: int) -> None:
+    """Add the Image Pixel Module (PS3.3 section C.7.6.3)."""
+    rows, columns = pixels.shape[:2]
+    if max(rows, columns) > 0xFFFF:
+        raise DocumentError(
+            f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
+            "print it smaller, or lower the step's `dpi`",
+        )
+    if pixels.dtype != np.uint8 or (pixels.ndim != 2 and pixels.shape[2:] != (3,)):
+        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not 8 bit gray or RGB")
+    ds.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
+    ds.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
+    if pixels.ndim == 3:
+        ds.PlanarConfiguration = 0
+    ds.Rows, ds.Columns = rows, columns
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit = 7
+    ds.PixelRepresentation = 0
+    data = pixels.tobytes()
+    # OB is bytes in their order, whatever the byte order of the transfer syntax (PS3.5 A.2);
+    # as OW, Explicit VR Big Endian would have to swap them
+    ds.add_new(0x7FE00010, "OB", data + b"\0" if len(data) % 2 else data)
