@@ -37,8 +37,8 @@ def _is_request(message: Any) -> bool:
 
 def _get_msg_mended(self: DIMSEServiceProvider, block: bool = False) -> Any:
     """Return the next message; without ``block``, which only the reactor asks for, a request."""
-    if block:
-        return _get_msg(self, block=True)
+    if block or not self.assoc.is_requestor:
+        return _get_msg(self, block)
     with self.msg_queue.mutex:
         waiting = self.msg_queue.queue
         if waiting and _is_request(waiting[0][1]):
