@@ -7,7 +7,6 @@ threads share one.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -239,13 +238,14 @@ def _cups() -> Any:
 def _connection(server: str | None) -> Iterator[Any]:
     """Connect to CUPS, and turn what it complains of into errors of ours."""
     cups = _cups()
-    server = server or os.environ.get("CUPS_SERVER", "")
-    host, _, port = server.partition(":")
+    host, _, port = (server or "").partition(":")
     try:
-        if port.isdigit() and not server.startswith("/"):
+        if server is None:
+            yield cups.Connection()  # libcups knows CUPS_SERVER and client.conf
+        elif port.isdigit() and not server.startswith("/"):
             yield cups.Connection(host=host, port=int(port))
         else:
-            yield cups.Connection(host=server) if server else cups.Connection()
+            yield cups.Connection(host=server)
     except cups.IPPError as error:
         raise QueueError(f"CUPS refused: {error.args[-1]}") from error
     except cups.HTTPError as error:

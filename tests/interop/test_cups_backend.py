@@ -166,6 +166,19 @@ def test_a_filter_that_fails_cancels_the_job_and_the_queue_goes_on(
     assert len(printed(private_cups, spool, queue, str(pdf))) == 1
 
 
+def test_a_job_canceled_in_its_filter_leaves_nothing(
+    private_cups: PrivateCups, spool: Path, queue: str, pdf: Path, tmp_path: Path
+) -> None:
+    endless = tmp_path / "endless.ps"
+    endless.write_text("%!PS-Adobe-3.0\n{} loop\n")
+    job = private_cups.lp("-d", queue, str(endless))
+    wait_for(lambda: queue_state(private_cups, queue).state == "processing", "the filter runs")
+    private_cups.run("cancel", str(job))
+    wait_for_state(private_cups, job, CANCELED)
+    assert len(printed(private_cups, spool, queue, str(pdf))) == 1  # the queue goes on
+    assert not list((spool / "tmp").iterdir())
+
+
 def test_raw_junk_cancels_the_job(
     private_cups: PrivateCups, spool: Path, queue: str, tmp_path: Path
 ) -> None:
@@ -200,11 +213,8 @@ def test_root_hands_over_as_the_owner_of_the_spool(
     for path in (spool, spool / "tmp", spool / "incoming"):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
     make_text(tmp_path / "text")
-    found = [
-        *printed(private_cups, spool, queue, str(pdf)),
-    ]
+    assert len(printed(private_cups, spool, queue, str(pdf))) == 1
     private_cups.lp("-d", queue, str(tmp_path / "text"))
     wait_for(lambda: len(entries(spool)) == 2, "the text arrives")
     owners = {path.stat().st_uid for entry in entries(spool) for path in [entry, *entry.iterdir()]}
     assert owners == {nobody.pw_uid}
-    assert len(found) == 1

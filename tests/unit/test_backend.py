@@ -56,6 +56,7 @@ def run(
         capture_output=True,
         timeout=20,
         check=False,
+        umask=0,  # what is private must not hang on the umask
     )
 
 
@@ -161,6 +162,17 @@ def test_what_is_no_document_cancels_the_job(spool: Path, document: bytes) -> No
     assert b"Secret" not in done.stderr
     assert b"4711" not in done.stderr
     assert is_empty(spool)
+
+
+def test_what_is_refused_is_read_to_its_end(spool: Path) -> None:
+    """A filter that dies of a broken pipe would be reported in place of the reason."""
+    process = subprocess.Popen(
+        arguments(), env=environment(spool), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"x" * 3_000_000)
+    process.stdin.close()
+    assert process.wait(timeout=20) == CANCEL
 
 
 def test_a_banner_is_dropped(spool: Path) -> None:
