@@ -18,6 +18,7 @@ from dicom_printer.config.models import Remote
 from dicom_printer.errors import RemoteRefusedError, RemoteUnreachableError
 
 IMPLICIT, EXPLICIT, BIG = network.UNCOMPRESSED
+PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
 SHAPES = [(37, 51), (36, 50), (37, 51, 3), (36, 50, 3), (1, 1), (1650, 1275), (413, 319, 3)]
 NAMES = {
     "Latin-1": "Müller^Zoë",
@@ -49,7 +50,7 @@ def page(number: int, shape: tuple[int, ...], attributes: dict[str, str] | None 
 
 
 def send(to: Remote, pages: list[Dataset], *syntaxes: str) -> None:
-    contexts = [(network.SECONDARY_CAPTURE_SOP_CLASS, syntaxes or network.UNCOMPRESSED)]
+    contexts = [(network.SECONDARY_CAPTURE, syntaxes or network.UNCOMPRESSED)]
     with network.associate(to, contexts) as association:
         assert [association.store(each) for each in pages] == [0] * len(pages)
 
@@ -136,8 +137,8 @@ def test_the_store_chooses_among_the_three(
 ) -> None:
     with real_peers.storescp(tmp_path / "store", *options) as peer:
         sent = page(1, (37, 51, 3))
-        with network.associate(remote(peer.port), network.SECONDARY_CAPTURE) as association:
-            assert association.transfer_syntaxes == {network.SECONDARY_CAPTURE_SOP_CLASS: (chosen,)}
+        with network.associate(remote(peer.port), PAGES) as association:
+            assert association.transfer_syntaxes == {network.SECONDARY_CAPTURE: (chosen,)}
             assert association.store(sent) == 0
         assert_same(pydicom.dcmread(peer.file(sent.SOPInstanceUID)), sent, chosen)
         assert sent.file_meta.TransferSyntaxUID == EXPLICIT, "the caller's own is left alone"

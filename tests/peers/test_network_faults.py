@@ -31,7 +31,8 @@ from dicom_printer.errors import (
 from dicom_printer.network import mend
 from dicom_printer.network.association import IMPLEMENTATION_CLASS_UID
 
-SOP_CLASS = network.SECONDARY_CAPTURE_SOP_CLASS
+PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
+ECHO = [(network.VERIFICATION, network.UNCOMPRESSED)]
 PRINT_META = "1.2.840.10008.5.1.1.9"
 PRINTER = "1.2.840.10008.5.1.1.16"
 PRINTER_INSTANCE = "1.2.840.10008.5.1.1.17"
@@ -53,7 +54,7 @@ def page(number: int, *shape: int, **attributes: str) -> Dataset:
 
 
 def send(to: Remote, *numbers: int) -> list[int]:
-    with network.associate(to, network.SECONDARY_CAPTURE) as association:
+    with network.associate(to, PAGES) as association:
         return [association.store(page(number)) for number in numbers]
 
 
@@ -115,7 +116,7 @@ def test_a_peer_that_is_full() -> None:
     with ScriptedSCP(maximum_associations=1) as scp:
         to = remote(scp.port)
         with (
-            network.associate(to, network.SECONDARY_CAPTURE),
+            network.associate(to, PAGES),
             fails(RemoteBusyError, "local limit"),
         ):
             send(to, 1)
@@ -143,7 +144,7 @@ def test_no_context_accepted() -> None:
 
 
 def test_one_context_of_two_accepted() -> None:
-    both = (*network.SECONDARY_CAPTURE, *network.VERIFICATION)
+    both = [*PAGES, *ECHO]
     with (
         ScriptedSCP(sop_classes=("1.2.840.10008.1.1",)) as scp,
         network.associate(remote(scp.port), both) as association,
@@ -180,7 +181,7 @@ def test_what_the_association_request_says() -> None:
     assert pydicom.uid.UID(IMPLEMENTATION_CLASS_UID).is_valid
     assert request.user_information[2].implementation_version_name == "DICOM_PRINTER_01"
     (context,) = request.presentation_context_definition_list
-    assert context.abstract_syntax == SOP_CLASS
+    assert context.abstract_syntax == network.SECONDARY_CAPTURE
     assert tuple(context.transfer_syntax) == (
         "1.2.840.10008.1.2",
         "1.2.840.10008.1.2.1",
@@ -266,7 +267,7 @@ def test_an_error_of_the_caller_releases() -> None:
     with Listening() as scp:
         with (
             pytest.raises(KeyError),
-            network.associate(remote(scp.port), network.SECONDARY_CAPTURE) as association,
+            network.associate(remote(scp.port), PAGES) as association,
         ):
             association.store(page(1))
             raise KeyError
@@ -311,9 +312,7 @@ def test_a_peer_that_goes_away_between_two_pages() -> None:
     with ScriptedSCP() as scp:
         with (
             fails(RemoteUnreachableError, "did not come"),
-            network.associate(
-                remote(scp.port, timeout_s=20), network.SECONDARY_CAPTURE
-            ) as association,
+            network.associate(remote(scp.port, timeout_s=20), PAGES) as association,
         ):
             association.store(page(1))
             scp.stop()
@@ -326,7 +325,7 @@ def test_a_peer_that_stops_reading(tmp_path: Path) -> None:
     with storescp(tmp_path / "store") as peer:
         with (
             fails(RemoteUnreachableError, "did not come within", within_s=8),
-            network.associate(remote(peer.port), network.SECONDARY_CAPTURE) as association,
+            network.associate(remote(peer.port), PAGES) as association,
         ):
             peer.pause()
             association.store(page(1, 5000, 4000, 3))
@@ -338,7 +337,7 @@ def test_a_reactor_that_has_died() -> None:
     with (
         ScriptedSCP() as scp,
         fails(RemoteUnreachableError, "did not come within"),
-        network.associate(remote(scp.port), network.SECONDARY_CAPTURE) as association,
+        network.associate(remote(scp.port), PAGES) as association,
     ):
         raw = association._raw
         raw._kill = True
@@ -351,7 +350,7 @@ def test_a_slow_line_is_not_a_silent_peer() -> None:
     """As long as something moves, sending may take many times the time-out."""
     with ScriptedSCP() as scp, SlowLine(scp.port, bytes_per_s=12_000_000) as line:
         start = time.monotonic()
-        with network.associate(remote(line.port, timeout_s=0.8), network.SECONDARY_CAPTURE) as a:
+        with network.associate(remote(line.port, timeout_s=0.8), PAGES) as a:
             assert a.store(page(1, 5000, 5000)) == 0
         assert time.monotonic() - start > 1.6
 
@@ -405,7 +404,7 @@ class SlowLine:
 
 def test_no_answer_is_lost() -> None:
     """Hundreds of quick requests: an answer that the reactor takes would cost its time-out."""
-    both = (*network.SECONDARY_CAPTURE, *network.VERIFICATION)
+    both = [*PAGES, *ECHO]
     with (
         ScriptedSCP() as scp,
         network.associate(remote(scp.port, timeout_s=5), both) as association,
@@ -421,7 +420,7 @@ def test_no_answer_of_dcmtk_is_lost(tmp_path: Path) -> None:
     """Its answers come fast enough to lose one in three hundred without the mend."""
     with (
         storescp(tmp_path / "store") as peer,
-        network.associate(remote(peer.port, timeout_s=5), network.VERIFICATION) as association,
+        network.associate(remote(peer.port, timeout_s=5), ECHO) as association,
     ):
         for _ in range(1000):
             association.echo()
@@ -431,7 +430,7 @@ def test_the_reactor_leaves_answers_alone() -> None:
     """The same without luck: an answer waits while nobody asks for it, and it is still there."""
     with (
         ScriptedSCP() as scp,
-        network.associate(remote(scp.port), network.VERIFICATION) as association,
+        network.associate(remote(scp.port), ECHO) as association,
     ):
         raw = association._raw
         answer = C_ECHO()
@@ -450,7 +449,7 @@ def test_an_event_report_does_not_disturb_the_pause() -> None:
     def get(event: Any) -> tuple[int, Dataset]:
         ds = Dataset()
         ds.PrinterStatus = "NORMAL"
-        event.assoc.dimse.send_msg(event_report(), event.context.context_id)
+        event.assoc.dimse.send_msg(event_report(), event.context.context_id or 0)
         return 0x0000, ds
 
     def reported(event: Any) -> tuple[int, None]:
@@ -474,6 +473,14 @@ def test_an_event_report_does_not_disturb_the_pause() -> None:
                 )
                 assert status == 0
             wait_until(lambda: len(requests) == 200, "every event report")
+            # and without luck: the reactor is paused, an event is served, it is paused still
+            raw._reactor_checkpoint.clear()
+            wait_until(lambda: raw._is_paused, "the pause")
+            (context,) = raw.accepted_contexts
+            raw._serve_request(event_report(), context.context_id or 0)
+            assert len(requests) == 201
+            assert raw._is_paused
+            raw._reactor_checkpoint.set()
     finally:
         ae.shutdown()
 
@@ -503,7 +510,7 @@ def test_a_dataset_that_cannot_be_encoded_is_not_quoted(caplog: pytest.LogCaptur
     with (
         ScriptedSCP() as scp,
         pytest.raises(BadValueError, match="cannot be encoded"),
-        network.associate(remote(scp.port), network.SECONDARY_CAPTURE) as association,
+        network.associate(remote(scp.port), PAGES) as association,
     ):
         association.store(ds)
     assert "secret" not in caplog.text
@@ -514,7 +521,7 @@ def test_logs_and_errors_hold_nothing_of_the_patient(caplog: pytest.LogCaptureFi
     with (
         ScriptedSCP(statuses={2: 0xC000}) as scp,
         pytest.raises(RemoteRefusedError) as caught,
-        network.associate(remote(scp.port), network.SECONDARY_CAPTURE) as association,
+        network.associate(remote(scp.port), PAGES) as association,
     ):
         association.store(page(1, PatientName="Secret^Name", PatientID="SECRET7"))
         association.store(page(2, PatientName="Secret^Name", PatientID="SECRET7"))
@@ -549,7 +556,7 @@ def test_the_receiver_writes_no_file_outside_its_directory(tmp_path: Path) -> No
     with (
         network.Receiver(tmp_path / "in") as receiver,
         pytest.raises(RemoteRefusedError, match="0xC000"),
-        network.associate(remote(receiver.port), network.SECONDARY_CAPTURE) as association,
+        network.associate(remote(receiver.port), PAGES) as association,
     ):
         association.store(ds)
     assert [each.name for each in tmp_path.rglob("*")] == ["in"]

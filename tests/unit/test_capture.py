@@ -249,7 +249,9 @@ def test_characters_survive(name: str, expected: str, syntax: UID) -> None:
 @pytest.mark.parametrize("syntax", SYNTAXES)
 def test_pixels_are_exact_in_each_syntax(shape: tuple[int, ...], syntax: UID) -> None:
     pixels = page(*shape)
-    ds = read(make(pixels=pixels), syntax)
+    made = make(pixels=pixels)
+    assert len(made.PixelData) % 2 == 0
+    ds = read(made, syntax)
     assert np.array_equal(ds.pixel_array, pixels)
     assert len(ds.PixelData) % 2 == 0
     assert ds.PixelData[: pixels.size] == pixels.tobytes()

@@ -3,10 +3,8 @@
 from dicom_printer.network import mend
 from dicom_printer.network.association import (
     SECONDARY_CAPTURE,
-    SECONDARY_CAPTURE_SOP_CLASS,
     UNCOMPRESSED,
     VERIFICATION,
-    VERIFICATION_SOP_CLASS,
     Association,
     associate,
     echo,
@@ -18,10 +16,8 @@ mend.apply()
 
 __all__ = [
     "SECONDARY_CAPTURE",
-    "SECONDARY_CAPTURE_SOP_CLASS",
     "UNCOMPRESSED",
     "VERIFICATION",
-    "VERIFICATION_SOP_CLASS",
     "Association",
     "Receiver",
     "associate",

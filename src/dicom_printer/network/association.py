@@ -33,11 +33,8 @@ than a page may take to render, so that a job's association outlasts the wait fo
 Contexts = Sequence[tuple[str, Sequence[str]]]
 """Abstract syntaxes, each with the transfer syntaxes to propose for it."""
 
-VERIFICATION_SOP_CLASS = "1.2.840.10008.1.1"
-SECONDARY_CAPTURE_SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
-VERIFICATION: Contexts = ((VERIFICATION_SOP_CLASS, UNCOMPRESSED),)
-SECONDARY_CAPTURE: Contexts = ((SECONDARY_CAPTURE_SOP_CLASS, UNCOMPRESSED),)
-"""What to propose for pages as Secondary Capture, and for C-ECHO."""
+VERIFICATION = "1.2.840.10008.1.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 LOGGER = logging.getLogger(__name__)
 _PYNETDICOM = logging.getLogger("pynetdicom")
@@ -104,8 +101,8 @@ class Association:
 
     def echo(self) -> None:
         """Verify that the peer answers (C-ECHO, PS3.4 Annex A)."""
-        if VERIFICATION_SOP_CLASS not in self.transfer_syntaxes:
-            raise outcome.no_context(self.remote, VERIFICATION_SOP_CLASS, UNCOMPRESSED)
+        if VERIFICATION not in self.transfer_syntaxes:
+            raise outcome.no_context(self.remote, VERIFICATION, UNCOMPRESSED)
         self._operate("C-ECHO", lambda: self._raw.send_c_echo(msg_id=self._next_id()))
 
     def _syntax_for(self, ds: Dataset) -> str:
@@ -160,8 +157,8 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
     remote : Remote
         Whom to associate with; its time-outs and its maximum PDU hold.
     contexts : sequence of (str, sequence of str)
-        Such as :data:`SECONDARY_CAPTURE`; each abstract syntax with its transfer syntaxes
-        makes one presentation context; one that can be received only as it is
+        Such as ``(SECONDARY_CAPTURE, UNCOMPRESSED)``; each abstract syntax with its transfer
+        syntaxes makes one presentation context; one that can be received only as it is
         (a compressed syntax) may stand in an entry of its own.
 
     Yields
@@ -187,7 +184,7 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
 def echo(remote: Remote) -> float:
     """Verify a remote (C-ECHO): return the seconds it took, the association included."""
     start = time.monotonic()
-    with associate(remote, VERIFICATION) as association:
+    with associate(remote, [(VERIFICATION, UNCOMPRESSED)]) as association:
         association.echo()
         return time.monotonic() - start
 

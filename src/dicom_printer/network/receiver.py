@@ -13,9 +13,9 @@ from pynetdicom import AE, evt
 from dicom_printer.network.association import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
-    SECONDARY_CAPTURE_SOP_CLASS,
+    SECONDARY_CAPTURE,
     UNCOMPRESSED,
-    VERIFICATION_SOP_CLASS,
+    VERIFICATION,
 )
 
 OUT_OF_RESOURCES = 0xA700
@@ -55,8 +55,8 @@ class Receiver:
         ae = AE(self.ae_title)
         ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        ae.add_supported_context(VERIFICATION_SOP_CLASS, list(UNCOMPRESSED))
-        ae.add_supported_context(SECONDARY_CAPTURE_SOP_CLASS, list(UNCOMPRESSED))
+        ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
+        ae.add_supported_context(SECONDARY_CAPTURE, list(UNCOMPRESSED))
         self._server = ae.start_server(
             ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
         )
