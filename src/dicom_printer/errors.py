@@ -139,7 +139,11 @@ class BadValueError(StepError):
     remedy = "print again with a value that fits, or discard the job"
 
 
-class RemoteUnreachableError(StepError):
+class RemoteError(StepError):
+    """A remote did not do what was asked of it."""
+
+
+class RemoteUnreachableError(RemoteError):
     """No association, for a reason that lies with the network or with a peer that is down."""
 
     verdict = Verdict.TRANSIENT
@@ -147,7 +151,15 @@ class RemoteUnreachableError(StepError):
     remedy = "it is tried again by itself; see `dicom-printer echo REMOTE`"
 
 
-class RemoteBusyError(StepError):
+class NoAnswerError(RemoteError):
+    """The association was there, and then the answer to a request did not come."""
+
+    verdict = Verdict.TRANSIENT
+    reason = "no answer"
+    remedy = "it is tried again by itself; if it lasts, see the log of the remote"
+
+
+class RemoteBusyError(RemoteError):
     """The peer is there and asks to be left alone for a while."""
 
     verdict = Verdict.TRANSIENT
@@ -155,7 +167,7 @@ class RemoteBusyError(StepError):
     remedy = "it is tried again by itself; if it lasts, ask the administrator of the remote"
 
 
-class RemoteRefusedError(StepError):
+class RemoteRefusedError(RemoteError):
     """The peer is there and will not have it: AE title, SOP class, or a failure status."""
 
     reason = "remote refused"

@@ -142,13 +142,13 @@ class Spool:
         return False
 
     def commit(
-        self, source: BinaryIO, document: str, still_whole: Callable[[], bool], **ticket: Any
+        self, stream: BinaryIO, document: str, still_whole: Callable[[], bool], /, **ticket: Any
     ) -> Ticket:
         """Take a document over: when this returns, it survives a power cut.
 
         Parameters
         ----------
-        source : binary file
+        stream : binary file
             The document, read to its end.
         document : str
             The file name it gets beside its ticket.
@@ -161,14 +161,14 @@ class Spool:
         Raises
         ------
         SpoolError
-            Nothing is left behind then, and the source is as it was.
+            Nothing is left behind then, and the document is as it was.
         """
         job_id = uuid.uuid4().hex
         tmp = self.root / TMP / job_id
         try:
             with _explained(f"document cannot be put into the spool {self.root}"):
                 tmp.mkdir(mode=0o700)
-                size, sha256 = self._copy(source, tmp / document)
+                size, sha256 = self._copy(stream, tmp / document)
                 if not still_whole():
                     raise SpoolError("the document changed while it was read", "it is read again")
                 ticket["dedup"] = ticket.get("dedup", "").replace("{sha256}", sha256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +69,21 @@ def load(path: Path) -> Config:
     ConfigError
         Naming every mistake.
     """
-    config, mistakes = parse(path, read(path))
+    config, mistakes = parse(path, *read(path))
     if config is None or mistakes:
         raise report(path, mistakes)
     return config
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Return the file's tables, nothing checked but that it is TOML.
+def read(path: Path) -> tuple[dict[str, Any], list[Mistake]]:
+    """Return the file's tables with environment variables put in, nothing else checked.
+
+    Returns
+    -------
+    tables : dict
+        As TOML has them.
+    mistakes : list of Mistake
+        The variables that are not set.
 
     Raises
     ------
@@ -84,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
         Where there is no such file, or it is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}",
@@ -92,10 +99,14 @@ def read(path: Path) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
+    mistakes: list[Mistake] = []
+    return _expand(raw, (), mistakes), mistakes
 
 
-def parse(path: Path, raw: Mapping[str, Any]) -> tuple[Config | None, list[Mistake]]:
-    """Turn the tables of a file into a configuration.
+def parse(
+    path: Path, raw: dict[str, Any], mistakes: Sequence[Mistake]
+) -> tuple[Config | None, list[Mistake]]:
+    """Turn what :func:`read` returned into a configuration.
 
     Returns
     -------
@@ -104,17 +115,12 @@ def parse(path: Path, raw: Mapping[str, Any]) -> tuple[Config | None, list[Mista
     mistakes : list of Mistake
         Everything wrong that can be seen without the actions.
     """
-    mistakes: list[Mistake] = []
-    expanded = _expand(raw, (), mistakes)
-    _inherit(expanded)
     try:
-        config = Config.model_validate(expanded)
+        config = Config.model_validate(_inherited(raw))
     except ValidationError as error:
-        mistakes.extend(of_model(Config, error))
-        return None, mistakes
+        return None, [*mistakes, *of_model(Config, error)]
     config = _absolute(path, config)
-    mistakes.extend(_cross_check(config))
-    return config, mistakes
+    return config, [*mistakes, *_cross_check(config)]
 
 
 def _expand(value: Any, where: tuple[str | int, ...], mistakes: list[Mistake]) -> Any:
@@ -138,21 +144,21 @@ def _expand(value: Any, where: tuple[str | int, ...], mistakes: list[Mistake]) -
     return _VARIABLE.sub(variable, value)
 
 
-def _inherit(raw: dict[str, Any]) -> None:
-    """Fill what a remote does not state from ``[service]`` and ``[network]``."""
+def _inherited(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables with each remote's gaps filled from ``[service]`` and ``[network]``."""
     service, network = raw.get("service"), raw.get("network")
     general: dict[str, Any] = dict(network) if isinstance(network, dict) else {}
     if isinstance(service, dict) and "ae_title" in service:
         general["calling_ae_title"] = service["ae_title"]
-    for kind in ("remote", "printer"):
+    filled = dict(raw)
+    for kind, gaps in (("remote", general), ("printer", {})):
         tables = raw.get(kind)
-        if not isinstance(tables, dict):
-            continue
-        for name, table in tables.items():
-            if not isinstance(table, dict):
-                continue
-            inherited = {k: v for k, v in general.items() if k in Remote.model_fields}
-            tables[name] = {**(inherited if kind == "remote" else {}), **table, "name": name}
+        if isinstance(tables, dict):
+            filled[kind] = {
+                name: {**gaps, **table, "name": name} if isinstance(table, dict) else table
+                for name, table in tables.items()
+            }
+    return filled
 
 
 def _absolute(path: Path, config: Config) -> Config:

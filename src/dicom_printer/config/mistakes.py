@@ -75,7 +75,8 @@ def of_model(
 ) -> Iterable[Mistake]:
     """Translate what pydantic found wrong with a `model` into mistakes below `prefix`."""
     for found in error.errors():
-        where = tuple(found["loc"])
+        # pydantic marks the key of a table that is itself wrong with "[key]".
+        where = tuple(part for part in found["loc"] if part != "[key]")
         key = dotted(*prefix, *where)
         if found["type"] == "extra_forbidden":
             hint = nearest(str(where[-1]), _names(model, where[:-1]))

@@ -1,0 +1,22 @@
+"""``set``: state attributes outright, with placeholders where they are wanted."""
+
+from __future__ import annotations
+
+from dicom_printer.actions import Job
+from dicom_printer.attributes import check_value
+from dicom_printer.config import Step
+from dicom_printer.keywords import Keyword
+
+
+class Settings(Step):
+    """The keys of a ``set`` step."""
+
+    attributes: dict[Keyword, str]
+
+
+def run(step: Settings, job: Job) -> str:
+    """Put the step's attributes into the job, over what is there."""
+    for name, text in step.attributes.items():
+        check_value(name, text)
+    job.attributes.update(step.attributes)
+    return f"set {', '.join(sorted(step.attributes))}"

@@ -1,0 +1,126 @@
+"""Every mistake in the configuration at once, those of the workflows' steps included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dicom_printer import actions, config, placeholders
+from dicom_printer.config import Config, Mistake, RemoteStep, dotted, nearest, of_model
+from dicom_printer.keywords import keyword
+
+
+def load(path: Path) -> Config:
+    """Read a configuration that somebody is going to print with.
+
+    Raises
+    ------
+    ConfigError
+        Naming every mistake.
+    """
+    found, mistakes = check(path)
+    if found is None or mistakes:
+        raise config.report(path, mistakes)
+    return found
+
+
+def check(path: Path) -> tuple[Config | None, list[Mistake]]:
+    """Return the configuration, and everything wrong with it.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no file, or it is not TOML.
+    """
+    raw, unset = config.read(path)
+    found, mistakes = config.parse(path, raw, unset)
+    mistakes.extend(_names(raw))
+    workflows = raw.get("workflow")
+    for name, steps in workflows.items() if isinstance(workflows, dict) else ():
+        if not isinstance(steps, list):
+            continue
+        if not steps:
+            mistakes.append(Mistake(dotted("workflow", name), "has no steps"))
+        for i, step in enumerate(steps):
+            if isinstance(step, dict):
+                mistakes.extend(_step(raw, step, ("workflow", name, i)))
+    return found, mistakes
+
+
+def _names(raw: dict[str, Any]) -> Iterator[Mistake]:
+    """Check what must be DICOM keywords outside the steps."""
+    defaults = raw.get("defaults")
+    for name, text in defaults.items() if isinstance(defaults, dict) else ():
+        yield from _keyword(name, dotted("defaults", name))
+        yield from _placeholders(text, ("defaults", name))
+    printers = raw.get("printer")
+    for name, printer in printers.items() if isinstance(printers, dict) else ():
+        asked = printer.get("ask") if isinstance(printer, dict) else None
+        for i, entry in enumerate(asked if isinstance(asked, list) else ()):
+            if isinstance(entry, str):
+                yield from _keyword(entry, dotted("printer", name, "ask", i))
+
+
+def _keyword(name: str, key: str) -> Iterator[Mistake]:
+    try:
+        keyword(name)
+    except ValueError as error:
+        yield Mistake(key, str(error))
+
+
+def _step(
+    raw: dict[str, Any], step: dict[str, Any], where: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    name = step.get("action")
+    if not isinstance(name, str):
+        yield Mistake(dotted(*where, "action"), "is missing")
+        return
+    action = actions.find(name)
+    if action is None:
+        hint = nearest(name, actions.names())
+        yield Mistake(dotted(*where, "action"), f'there is no action "{name}"{hint}')
+        return
+    try:
+        action.Settings.model_validate(step)
+    except ValidationError as error:
+        yield from of_model(action.Settings, error, *where)
+    yield from _when(step, where)
+    if issubclass(action.Settings, RemoteStep):
+        yield from _remote(raw, step, where)
+    for key, value in step.items():
+        if key not in action.Settings.verbatim:
+            yield from _placeholders(value, (*where, key))
+
+
+def _when(step: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    when = step.get("when")
+    for name in when if isinstance(when, dict) else ():
+        if name.removeprefix("job.") not in placeholders.JOB_NAMES:
+            yield from _keyword(name, dotted(*where, "when", name))
+
+
+def _remote(
+    raw: dict[str, Any], step: dict[str, Any], where: tuple[str | int, ...]
+) -> Iterator[Mistake]:
+    remotes, name = raw.get("remote"), step.get("remote")
+    known = remotes if isinstance(remotes, dict) else {}
+    if isinstance(name, str) and name not in known:
+        message = f'there is no remote "{name}"{nearest(name, known)}'
+        yield Mistake(dotted(*where, "remote"), message)
+
+
+def _placeholders(value: Any, where: tuple[str | int, ...]) -> Iterator[Mistake]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _placeholders(inner, (*where, key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _placeholders(inner, (*where, i))
+    elif isinstance(value, str):
+        for problem in placeholders.problems(value):
+            yield Mistake(dotted(*where), problem)
+        for name in placeholders.names(value):
+            yield from _keyword(name, dotted(*where))

@@ -1,0 +1,55 @@
+"""How a verb gets at the spool and the job table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dicom_printer import config as configuration
+from dicom_printer.config import Config
+from dicom_printer.errors import SpoolError
+from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.store import Store
+from dicom_printer.spool import Spool
+
+
+@dataclass(frozen=True)
+class Access:
+    """What most verbs need."""
+
+    config: Config
+    spool: Spool
+    store: Store
+
+
+def spool_of(config: Config) -> Spool:
+    """Return the configuration's spool, as its owner where we are root.
+
+    Raises
+    ------
+    SpoolError
+        Where there is no spool.
+    """
+    spool = Spool(config.service.spool)
+    if not spool.root.is_dir():
+        raise SpoolError(
+            f"there is no spool {spool.root}",
+            "start the service once (`dicom-printer serve`), or correct [service] spool",
+        )
+    spool.become_owner()
+    spool.create()
+    return spool
+
+
+@contextmanager
+def opened(args: argparse.Namespace) -> Iterator[Access]:
+    """Open the spool and the job table for a verb; the service need not run."""
+    config = configuration.load(args.config)
+    spool = spool_of(config)
+    engine = open_database(spool.database)
+    try:
+        yield Access(config, spool, Store(engine))
+    finally:
+        engine.dispose()

@@ -1,0 +1,124 @@
+"""The verbs of the administrator: serve, echo, check, printers, demo."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from dicom_printer import checks
+from dicom_printer import config as configuration
+from dicom_printer.cli import output
+from dicom_printer.config import Config, nearest
+from dicom_printer.errors import StepError, UsageError
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Run the service until it is told to stop."""
+    from dicom_printer.service import Service
+    from dicom_printer.spool import Spool
+
+    config = checks.load(args.config)
+    Spool(config.service.spool).become_owner()
+    Service(config).run()
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Show every mistake in the configuration."""
+    found, mistakes = checks.check(args.config)
+    if mistakes or found is None:
+        raise configuration.report(args.config, mistakes)
+    names = f"{len(found.printer)} printers, {len(found.remote)} remotes"
+    print(f"{args.config}: in order; {names}, {len(found.workflow)} workflows")
+    return 0
+
+
+def echo(args: argparse.Namespace) -> int:
+    """Ask remotes whether they are there (C-ECHO)."""
+    from dicom_printer import network
+
+    config = configuration.load(args.config)
+    rows: list[dict[str, Any]] = []
+    for name in _known(args.remotes, config.remote, "remote"):
+        remote = config.remote[name]
+        row: dict[str, Any] = {"remote": name, "ae_title": remote.ae_title}
+        row["address"] = f"{remote.host}:{remote.port}"
+        try:
+            row |= {"state": "up", "ms": round(1000 * network.echo(remote)), "error": ""}
+        except StepError as error:
+            row |= {"state": "down", "ms": None, "error": str(error)}
+        rows.append(row)
+    if args.json:
+        output.print_json(rows)
+    else:
+        columns = ["remote", "AE title", "address", "state", "ms", "error"]
+        output.console().print(output.table(columns, [list(row.values()) for row in rows]))
+    return 0 if all(row["state"] == "up" for row in rows) else 1
+
+
+def _known(names: list[str], known: dict[str, Any], what: str) -> list[str]:
+    for name in names:
+        if name not in known:
+            raise UsageError(f'there is no {what} "{name}"{nearest(name, known)}')
+    return names or list(known)
+
+
+def printers(args: argparse.Namespace) -> int:
+    """Manage the CUPS queues of the configuration."""
+    from dicom_printer import queues
+
+    config = checks.load(args.config)
+    if args.what == "list":
+        return _list(args, config)
+    rows: list[tuple[str, str]] = []
+    for name in _known(args.names, config.printer, "printer"):
+        if args.what == "install":
+            rows.append((name, queues.install(_queue(config, name))))
+        else:
+            queues.remove(name)
+            rows.append((name, "removed"))
+    for name, outcome in rows:
+        print(name, outcome)
+    return 0
+
+
+def _queue(config: Config, name: str) -> Any:
+    from dicom_printer.queues import Queue
+
+    printer = config.printer[name]
+    return Queue(
+        name=name,
+        info=printer.info or name,
+        location=printer.location,
+        ask=tuple(printer.ask),
+        spool=config.service.spool,
+    )
+
+
+def _list(args: argparse.Namespace, config: Config) -> int:
+    from dicom_printer import queues
+
+    found = {state.name: state for state in queues.listing()}
+    rows = [
+        {"printer": name, "queue": "not installed", "message": ""}
+        for name in config.printer
+        if name not in found
+    ]
+    rows += [
+        {"printer": s.name, "queue": s.state if s.ours else "not ours", "message": s.message}
+        for s in found.values()
+        if s.ours or s.name in config.printer
+    ]
+    if args.json:
+        output.print_json(rows)
+    else:
+        table = output.table(["printer", "queue", "message"], [list(r.values()) for r in rows])
+        output.console().print(table)
+    return 0
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Run the whole way on this machine."""
+    from dicom_printer.demo.run import run
+
+    return run(args.keep, print)

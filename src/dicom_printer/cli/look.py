@@ -1,0 +1,233 @@
+"""The verbs that only look: status, jobs, show."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from dicom_printer.cli import output
+from dicom_printer.cli.access import Access, opened
+from dicom_printer.errors import TicketError, UsageError
+from dicom_printer.jobs import look
+from dicom_printer.spool import INCOMING
+
+_WAITING = ("ready", "running", "suspended", "held")
+
+
+def status(args: argparse.Namespace) -> int:
+    """Show how printers, remotes and the spool are."""
+    with opened(args) as access:
+        found = _status(access)
+    if args.json:
+        output.print_json(found)
+    else:
+        _print_status(found)
+    return 1 if args.check and not found["healthy"] else 0
+
+
+def _status(access: Access) -> dict[str, Any]:
+    config = access.config
+    printers: dict[str, dict[str, Any]] = {
+        name: dict.fromkeys(look.STATES, 0) | {"oldest": None, "last_error": ""}
+        for name in config.printer
+    }
+    for row in look.counts(access.store):
+        printer = printers.setdefault(
+            row["printer"], dict.fromkeys(look.STATES, 0) | {"oldest": None, "last_error": ""}
+        )
+        printer[row["state"]] = row["jobs"]
+        if row["state"] in _WAITING:
+            printer["oldest"] = min(t for t in (printer["oldest"], row["oldest"]) if t is not None)
+    for name, error in look.last_error(access.store).items():
+        printers[name]["last_error"] = error
+    seen = look.remotes(access.store)
+    remotes = {
+        name: {"ae_title": r.ae_title, "address": f"{r.host}:{r.port}", "up": True, "waiting": 0}
+        | seen.get(name, {})
+        for name, r in config.remote.items()
+    }
+    runs = access.spool.service_runs()
+    troubles = [t for node in look.nodes(access.store) for t in node["troubles"]] if runs else []
+    found = {
+        "service": "running" if runs else "not running",
+        "spool": str(access.spool.root),
+        "free": access.spool.free(),
+        "incoming": len(access.spool.incoming()),
+        "rejected": len(access.spool.rejected()),
+        "troubles": troubles,
+        "printers": printers,
+        "remotes": remotes,
+    }
+    held = any(p["held"] for p in printers.values())
+    down = any(not r["up"] for r in remotes.values())
+    found["healthy"] = runs and not (held or down or troubles or found["rejected"])
+    return found
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    console = output.console()
+    service = found["service"]
+    if service == "not running":
+        service += "; start it with `dicom-printer serve` or `systemctl start dicom-printer`"
+    console.print(f"service   {service}", markup=False)
+    console.print(
+        f"spool     {found['spool']}, {output.size(found['free'])} free, "
+        f"{found['incoming']} incoming, {found['rejected']} rejected",
+        markup=False,
+    )
+    for trouble in found["troubles"]:
+        console.print(f"trouble   {output.plain(trouble)}", markup=False)
+    console.print()
+    console.print(_printers(found["printers"]))
+    console.print()
+    console.print(
+        output.table(
+            ["remote", "AE title", "address", "state", "waiting", "next attempt", "error"],
+            [
+                (
+                    name,
+                    r["ae_title"],
+                    r["address"],
+                    "up" if r["up"] else "down",
+                    r["waiting"] or "",
+                    output.clock(r.get("next_attempt")),
+                    r.get("error", ""),
+                )
+                for name, r in found["remotes"].items()
+            ],
+        )
+    )
+
+
+def _printers(printers: dict[str, dict[str, Any]]) -> Any:
+    states = [state for state in look.STATES if state != "incoming"]
+    return output.table(
+        ["printer", *states, "oldest", "last error"],
+        [
+            (n, *(p[s] or "" for s in states), output.age(p["oldest"]), p["last_error"])
+            for n, p in printers.items()
+        ],
+    )
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """Show a line for every job."""
+    with opened(args) as access:
+        if args.watch:
+            return _watch(access, args)
+        found = _listing(access, args)
+    if args.json:
+        output.print_json(found)
+    else:
+        output.console().print(_table(found))
+    return 0
+
+
+def _listing(access: Access, args: argparse.Namespace) -> list[dict[str, Any]]:
+    found = look.listing(access.store, args.state, args.printer)
+    if args.state not in {None, "incoming"}:
+        return found
+    known = {job["id"] for job in found}
+    for name in access.spool.incoming():
+        try:
+            ticket = access.spool.ticket(name, INCOMING)
+        except TicketError:
+            continue  # adopted this moment, or about to be rejected
+        if ticket.id not in known and args.printer in {None, ticket.printer}:
+            found.append(
+                {"id": ticket.id, "state": "incoming", "printer": ticket.printer}
+                | {"title": ticket.title, "user": ticket.user, "source": ticket.source}
+            )
+    return found
+
+
+def _table(found: list[dict[str, Any]]) -> Any:
+    return output.table(
+        ["job", "state", "pages", "printer", "user", "title", "since", "next attempt", "reason"],
+        [
+            (
+                job["id"][: look.SHORT],
+                job["state"],
+                f"{job['accepted']}/{job['pages']}" if job.get("pages") else "",
+                job["printer"],
+                job["user"],
+                job["title"],
+                output.clock(job.get("updated")),
+                output.clock(job.get("next_attempt")),
+                job.get("reason", ""),
+            )
+            for job in found
+        ],
+    )
+
+
+def _watch(access: Access, args: argparse.Namespace) -> int:
+    if not sys.stdout.isatty() or args.json:
+        raise UsageError("--watch draws on a terminal", "use --json without --watch in a program")
+    from rich.live import Live
+
+    with Live(console=output.console(), screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(_table(_listing(access, args)), refresh=True)
+            time.sleep(1)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Show everything about one job."""
+    with opened(args) as access:
+        job_id = look.resolve(access.store, args.job)
+        found = look.show(access.store, job_id)
+        try:
+            found["ticket"] = json.loads(access.spool.ticket(job_id).model_dump_json(by_alias=True))
+        except TicketError as error:
+            found["ticket"] = {"error": str(error)}
+    if args.json:
+        output.print_json(found)
+    else:
+        _print_job(found)
+    return 0
+
+
+def _print_job(found: dict[str, Any]) -> None:
+    console = output.console()
+    ticket = found["ticket"]
+    accepted = f"{found['accepted']} of {found['pages']} pages" if found["pages"] else ""
+    facts = {
+        "job": found["id"],
+        "state": found["state"] + (f" ({found['reason']})" if found["reason"] else ""),
+        "error": found["error"],
+        "next attempt": output.clock(found["next_attempt"]),
+        "given up at": output.clock(found["give_up_at"]),
+        "printer": found["printer"],
+        "title": found["title"],
+        "from": f"{found['user']} {ticket.get('host', '')} by {found['source']}",
+        "document": f"{ticket.get('document', '')}, {output.size(ticket.get('size', 0))}",
+        "came in": output.clock(found["created"]),
+        "accepted": accepted,
+        "attempts": found["attempt"],
+    }
+    for name, text in facts.items():
+        if text not in {"", None}:
+            console.print(f"{name:<13} {output.plain(str(text))}", markup=False)
+    _section(console, "step", ["", "action", "remote"], [
+        ("->" if i == found["step"] and found["state"] not in {"done", "discarded"} else i,
+         step.get("action"), step.get("remote"))
+        for i, step in enumerate(found["workflow"], 1)
+    ])  # fmt: skip
+    _section(console, "attributes", ["keyword", "value"], sorted(found["attributes"].items()))
+    _section(console, "accepted instances", ["page", "remote", "status", "SOP Instance UID"], [
+        (i["page"], i["remote"], f"0x{i['status']:04X}", i["sop_instance_uid"])
+        for i in found["instances"]
+    ])  # fmt: skip
+    _section(console, "events", ["at", "event", "detail", "by"], [
+        (output.clock(e["at"]), e["what"], e["detail"], e["user"]) for e in found["events"]
+    ])  # fmt: skip
+
+
+def _section(console: Any, title: str, columns: list[str], rows: list[Any]) -> None:
+    if rows:
+        console.print(f"\n{title}", style="bold")
+        console.print(output.table(columns, rows))

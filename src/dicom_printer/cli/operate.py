@@ -1,0 +1,71 @@
+"""The verbs that change jobs: retry, hold, release, cancel, discard."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+
+from dicom_printer import checks
+from dicom_printer.cli.access import Access, opened
+from dicom_printer.errors import DicomPrinterError, UsageError
+from dicom_printer.intake import snapshot
+from dicom_printer.jobs import look
+from dicom_printer.jobs.operate import Operation
+from dicom_printer.jobs.operate import operate as operate_on
+from dicom_printer.jobs.store import Snapshot
+
+# What a verb takes with --all where no state is named.
+_STATES = {
+    "retry": ("held", "suspended"), "hold": ("ready", "running", "suspended"),
+    "release": ("held",), "cancel": ("ready", "running", "suspended"), "discard": ("held",),
+}  # fmt: skip
+
+
+def operate(args: argparse.Namespace) -> int:
+    """Carry a verb out on each of the jobs."""
+    if bool(args.jobs) == args.all:
+        raise UsageError("name the jobs, or say --all")
+    if (args.state or args.printer) and not args.all:
+        raise UsageError("--state and --printer go with --all")
+    user = os.environ.get("SUDO_USER") or getpass.getuser()
+    operation = Operation(args.verb, user, args.reason)
+    worst = 0
+    with opened(args) as access:
+        fresh = _fresh(args, access)
+        for job_id in _chosen(args, access):
+            try:
+                done = operate_on(access.store, job_id, operation, fresh.get(job_id))
+            except DicomPrinterError as error:
+                print(f"dicom-printer {args.verb}: {error}", file=sys.stderr)
+                worst = max(worst, error.exit_code)
+                continue
+            print(job_id[: look.SHORT], "done" if done else "asked; it is running")
+    return worst
+
+
+def _chosen(args: argparse.Namespace, access: Access) -> list[str]:
+    if not args.all:
+        return [look.resolve(access.store, prefix) for prefix in args.jobs]
+    states = [args.state] if args.state else _STATES[args.verb]
+    return [
+        job["id"] for state in states for job in look.listing(access.store, state, args.printer)
+    ]
+
+
+def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Snapshot]:
+    """Return the workflow that each job begins anew with, with ``--fresh``."""
+    if not args.fresh:
+        return {}
+    config = checks.load(args.config)
+    found = {}
+    for job in look.listing(access.store, ids=_chosen(args, access)):
+        steps = snapshot(config, job["printer"])
+        if steps is None:
+            raise UsageError(
+                f'printer "{job["printer"]}" of job {job["id"][: look.SHORT]} is not configured',
+                "add it to the configuration first",
+            )
+        found[job["id"]] = steps
+    return found

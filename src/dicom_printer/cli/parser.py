@@ -1,0 +1,141 @@
+"""What can be typed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import shtab
+
+from dicom_printer import __version__
+
+_PLACES = (Path("dicom-printer.toml"), Path("/etc/dicom-printer/dicom-printer.toml"))
+_EPILOG = "exit codes: 0 fine, 1 something is held or unhealthy, 2 usage or configuration, \
+3 spool, 4 no such job"
+
+
+_Verb = Callable[[str, str, str], argparse.ArgumentParser]
+
+
+def _default_config() -> Path:
+    stated = os.environ.get("DICOM_PRINTER_CONFIG")
+    if stated:
+        return Path(stated)
+    return next((place for place in _PLACES if place.exists()), _PLACES[-1])
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEYWORD=VALUE")
+    return name, value
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="dicom-printer",
+        description="A virtual printer that puts what is printed into the PACS.",
+        epilog=_EPILOG,
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    shtab.add_argument_to(top, ["--print-completion"])
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    config = common.add_argument(
+        "-c", "--config", type=Path, default=_default_config(), metavar="FILE",
+        help="the configuration (default: $DICOM_PRINTER_CONFIG, ./dicom-printer.toml, "
+        "/etc/dicom-printer/dicom-printer.toml)",
+    )  # fmt: skip
+    config.complete = shtab.FILE  # type: ignore[attr-defined]
+    common.add_argument("-v", "--verbose", action="store_true", help="log what is done")
+
+    def verb(name: str, module: str, text: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(
+            name, help=text, description=text[:1].upper() + text[1:] + ".", parents=[common]
+        )
+        made.set_defaults(run=(module, name))
+        return made
+
+    verb("serve", "admin", "run the service in the foreground")
+    _add_printing(verb)
+    _add_looking(verb)
+    _add_operating(verb)
+    _add_admin(verb)
+    return top
+
+
+def _add_printing(verb: _Verb) -> None:
+    submit = verb("submit", "printing", "print files without CUPS")
+    files = submit.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    files.complete = shtab.FILE  # type: ignore[attr-defined]
+    submit.add_argument("-p", "--printer", required=True, help="a printer of the configuration")
+    submit.add_argument("-t", "--title", help="the job's title (default: the file's name)")
+    submit.add_argument(
+        "--set", dest="attributes", type=_setting, action="append", default=[],
+        metavar="KEYWORD=VALUE", help="an attribute of the datasets, for example PatientID=4711",
+    )  # fmt: skip
+    submit.add_argument("--pages", metavar="RANGES", help="only these pages, for example 1-3,7")
+    submit.add_argument("--wait", action="store_true", help="wait until every job has ended")
+    submit.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_looking(verb: _Verb) -> None:
+    status = verb("status", "look", "show printers, remotes and the spool")
+    status.add_argument(
+        "--check", action="store_true", help="exit 1 where something is held or unhealthy"
+    )
+    status.add_argument("--json", action="store_true", help="for programs")
+    jobs = verb("jobs", "look", "show one line for every job")
+    jobs.add_argument("--state", help="only jobs in this state")
+    jobs.add_argument("--printer", help="only jobs of this printer")
+    jobs.add_argument("--watch", action="store_true", help="keep the table up to date")
+    jobs.add_argument("--json", action="store_true", help="for programs")
+    show = verb("show", "look", "show everything about one job")
+    show.add_argument("job", metavar="JOB")
+    show.add_argument("--json", action="store_true", help="for programs")
+    preview = verb("preview", "printing", "write a page as PNG, as it will be sent")
+    preview.add_argument("job", metavar="JOB")
+    preview.add_argument("--page", type=int, default=1, metavar="N", help="default: 1")
+    preview.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: JOB-pageN.png; - for stdout"
+    )
+
+
+def _add_operating(verb: _Verb) -> None:
+    for name, text in (
+        ("retry", "try held, suspended or discarded jobs again, now"),
+        ("hold", "keep jobs back until somebody releases them"),
+        ("release", "let held jobs go on"),
+        ("cancel", "take jobs back that are no longer wanted"),
+        ("discard", "end jobs without delivering them"),
+    ):
+        made = verb(name, "operate", text)
+        made.add_argument("jobs", nargs="*", metavar="JOB", help="any unique beginning of an id")
+        made.add_argument("--all", action="store_true", help="all jobs, of the given state")
+        made.add_argument("--state", help="with --all: only jobs in this state")
+        made.add_argument("--printer", help="with --all: only jobs of this printer")
+        made.add_argument(
+            "--reason", default="", required=name == "discard", help="for the job's history"
+        )
+        made.set_defaults(fresh=False, run=("operate", "operate"))
+        if name == "retry":
+            made.add_argument(
+                "--fresh", action="store_true",
+                help="begin anew with the workflow as it is configured now",
+            )  # fmt: skip
+
+
+def _add_admin(verb: _Verb) -> None:
+    echo = verb("echo", "admin", "ask remotes whether they are there (C-ECHO)")
+    echo.add_argument("remotes", nargs="*", metavar="REMOTE", help="default: all")
+    echo.add_argument("--json", action="store_true", help="for programs")
+    verb("check", "admin", "show every mistake in the configuration")
+    printers = verb("printers", "admin", "manage the CUPS queues of the configuration")
+    printers.add_argument("what", nargs="?", choices=["list", "install", "remove"], default="list")
+    printers.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    printers.add_argument("--json", action="store_true", help="for programs")
+    demo = verb("demo", "admin", "run the whole way on this machine, with a store of its own")
+    demo.add_argument("--keep", type=Path, metavar="DIR", help="where the demo leaves its files")

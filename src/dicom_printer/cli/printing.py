@@ -1,0 +1,176 @@
+"""The verbs that deal with documents: submit, preview."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import io
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dicom_printer import checks
+from dicom_printer.cli import output
+from dicom_printer.cli.access import opened, spool_of
+from dicom_printer.config import Config, nearest
+from dicom_printer.errors import BadValueError, UsageError
+from dicom_printer.hotfolder import SUFFIXES
+from dicom_printer.jobs import look
+from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.store import Store
+from dicom_printer.spool import Spool
+from dicom_printer.ticket import Ticket
+
+_ENDED = {"done", "held", "discarded"}
+_POLL_S = 0.3
+
+
+def submit(args: argparse.Namespace) -> int:
+    """Put files into the spool as jobs."""
+    config = checks.load(args.config)
+    if args.printer not in config.printer:
+        hint = nearest(args.printer, config.printer)
+        raise UsageError(f'there is no printer "{args.printer}"{hint}')
+    attributes = _attributes(args.attributes)
+    with ExitStack() as stack:
+        # Opened before root is given up: the files are the caller's.
+        sources = [(path, stack.enter_context(_document(path))) for path in args.files]
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+        spool = spool_of(config)
+        tickets = [
+            spool.commit(
+                source,
+                f"document{SUFFIXES[path.suffix.lower()]}",
+                lambda: True,
+                printer=args.printer,
+                source="submit",
+                title=(args.title if args.title is not None else path.stem)[:4096],
+                filename=path.name[:1024],
+                user=user,
+                host=socket.gethostname(),
+                options=[("page-ranges", args.pages)] if args.pages else [],
+                attributes=attributes,
+            )
+            for path, source in sources
+        ]
+    return _report(args, config, spool, tickets)
+
+
+def _attributes(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Check what ``--set`` states now, while somebody is there to read the error."""
+    from dicom_printer.attributes import check_value
+
+    for name, value in pairs:
+        try:
+            check_value(name, value)
+        except BadValueError as error:
+            raise UsageError(
+                f"--set {name}: {error.message}", "correct it and submit again"
+            ) from None
+    return dict(pairs)
+
+
+@contextmanager
+def _document(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path} cannot be printed", f"give one of {', '.join(sorted(SUFFIXES))}")
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "") from None
+    with source:
+        yield source
+
+
+def _report(args: argparse.Namespace, config: Config, spool: Spool, tickets: list[Ticket]) -> int:
+    ids = [ticket.id for ticket in tickets]
+    if not args.wait:
+        if args.json:
+            output.print_json([{"id": job_id} for job_id in ids])
+        else:
+            for job_id in ids:
+                print(job_id)
+        if not spool.service_runs():
+            print("the service is not running; the jobs wait in the spool", file=sys.stderr)
+        return 0
+    engine = open_database(spool.database)
+    try:
+        found = _wait(Store(engine), ids)
+    finally:
+        engine.dispose()
+    if args.json:
+        output.print_json(found)
+    else:
+        for job in found:
+            print(job["id"], job["state"], job["error"])
+    return 0 if all(job["state"] == "done" for job in found) else 1
+
+
+def _wait(store: Store, ids: list[str]) -> list[dict[str, Any]]:
+    """Wait until every job has ended or is held, saying on stderr how far they are."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("waiting for the service") as line:
+        while True:
+            found = look.listing(store, ids=ids)
+            if len(found) == len(ids) and all(job["state"] in _ENDED for job in found):
+                return found
+            line.update("; ".join(_progress(job) for job in found) or "waiting for the service")
+            time.sleep(_POLL_S)
+
+
+def _progress(job: dict[str, Any]) -> str:
+    text = f"{job['id'][: look.SHORT]} {job['state']}"
+    if job["pages"]:
+        text += f", {job['accepted']} of {job['pages']} pages"
+    if job["next_attempt"]:
+        text += f", {job['reason']}, next attempt {output.clock(job['next_attempt'])}"
+    return text
+
+
+def preview(args: argparse.Namespace) -> int:
+    """Write a page of a job as PNG, as its first store step sends it."""
+    if str(args.output) == "-":
+        sys.stdout.buffer.write(_png(args))
+        return 0
+    name = args.output or Path(f"{args.job[: look.SHORT]}-page{args.page}.png")
+    # Opened before root is given up: it lies where the caller is, not in the spool.
+    try:
+        target = name.open("wb")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written: {error.strerror}", "name another") from None
+    with target:
+        target.write(_png(args))
+    print(name)
+    return 0
+
+
+def _png(args: argparse.Namespace) -> bytes:
+    from PIL import Image
+
+    from dicom_printer.actions import store as store_action
+    from dicom_printer.pages import How, Renderer
+
+    with opened(args) as access:
+        job_id = look.resolve(access.store, args.job)
+        steps = look.show(access.store, job_id)["workflow"]
+        ticket = access.spool.ticket(job_id)
+        document = access.spool.document(ticket)
+        first = next((s for s in steps if s["action"] == "store"), None)
+        how = store_action.Settings.model_validate(first).how if first else How()
+        renderer = Renderer(access.config.pages, workers=1)
+        try:
+            count = renderer.count(document)
+            if not 1 <= args.page <= count:
+                raise UsageError(f"job {job_id[: look.SHORT]} has {count} pages", "choose one")
+            (page,) = renderer.stream(document, [args.page], how)
+        finally:
+            renderer.close()
+    png = io.BytesIO()
+    Image.fromarray(page.pixels).save(png, "PNG")
+    return png.getvalue()

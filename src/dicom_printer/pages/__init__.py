@@ -1,0 +1,9 @@
+"""Document to page images, streamed from warm child processes, a bounded number at a time.
+
+The only importer of the rasterisers: PDFium renders, poppler takes what it refuses.
+"""
+
+from dicom_printer.pages.pool import Renderer
+from dicom_printer.pages.wire import How, Page
+
+__all__ = ["How", "Page", "Renderer"]

@@ -1,0 +1,214 @@
+"""The daemon: dispatch due jobs, recover, drain, stop.
+
+One thread dispatches, one takes in, a few carry jobs on. The dispatcher learns of another
+process's writes from SQLite's ``data_version``; nothing else polls.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from types import FrameType
+
+import sqlalchemy as sa
+
+from dicom_printer import __version__
+from dicom_printer.config import Config
+from dicom_printer.intake import Intake
+from dicom_printer.jobs import table
+from dicom_printer.jobs.running import LostClaimError, Running
+from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.store import Store
+from dicom_printer.pages import Renderer
+from dicom_printer.spool import Spool
+from dicom_printer.workflow import Workflow
+
+logger = logging.getLogger(__name__)
+
+_TICK_S = 0.25
+_HOUSEKEEPING_S = 600.0
+_TROUBLED_S = 5.0
+
+
+def notify(state: str) -> None:
+    """Tell systemd how we are (sd_notify(3)); nothing where it did not ask."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect("\0" + address[1:] if address.startswith("@") else address)
+            s.sendall(state.encode())
+        except OSError as error:
+            logger.warning("systemd could not be told %s: %s", state, error)
+
+
+class _Changes:
+    """Tells whether another process, or another thread of ours, wrote to the job table."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._connection = engine.connect().execution_options(reading=True)
+        self._version: object = None
+
+    def seen(self) -> bool:
+        """Return True where the table changed since this was last asked."""
+        version: object = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        self._connection.rollback()
+        changed, self._version = version != self._version, version
+        return changed
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Service:
+    """The service of one spool.
+
+    Parameters
+    ----------
+    config : Config
+        Checked by :mod:`dicom_printer.checks`.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._spool = Spool(config.service.spool)
+        self._wake = threading.Event()
+        self._draining = self._must_stop = False
+        self._running: dict[Future[None], Running] = {}
+        self._next_housekeeping = self._next_due = 0.0
+        self._troubles: list[str] | None = None
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; a second one does not wait for running jobs.
+
+        Raises
+        ------
+        SpoolError
+            Where the spool cannot be used, or another service uses it.
+        """
+        self._spool.create()
+        with ExitStack() as stack:
+            stack.enter_context(self._spool.only_service())
+            self._open(stack)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._on_signal)
+            self._intake.start()
+            stack.callback(self._intake.stop)
+            notify("READY=1")
+            logger.info("serving the spool %s", self._spool.root)
+            self._serve()
+            notify("STOPPING=1")
+        logger.info("stopped")
+
+    def _open(self, stack: ExitStack) -> None:
+        engine = open_database(self._spool.database)
+        stack.callback(engine.dispose)
+        limits = {name: remote.associations for name, remote in self._config.remote.items()}
+        self._store = Store(engine, limits)
+        self._changes = _Changes(engine)
+        stack.callback(self._changes.close)
+        renderer = Renderer(self._config.pages, self._config.service.render_workers)
+        stack.callback(renderer.close)
+        self._workflow = Workflow(
+            self._spool, self._config.remote, renderer, lambda: self._must_stop
+        )
+        self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
+        recovered = table.recover(self._store)
+        if recovered:
+            logger.warning("%d jobs were running when the service ended; they go on", recovered)
+        self._spool.sweep()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._must_stop = self._draining
+        self._draining = True
+        self._wake.set()
+
+    def _serve(self) -> None:
+        with ThreadPoolExecutor(self._config.service.workers, "job") as pool:
+            while not self._draining:
+                rang = self._wake.wait(_TICK_S)
+                self._wake.clear()
+                notify("WATCHDOG=1")
+                try:
+                    self._turn(pool, rang)
+                except sa.exc.OperationalError as error:
+                    # A full disk, above all: nothing is lost, so wait until it has passed.
+                    logger.error("the job table cannot be written: %s; see `df`", error.orig)
+                    time.sleep(_TROUBLED_S)
+            self._drain()
+
+    def _turn(self, pool: ThreadPoolExecutor, rang: bool) -> None:
+        self._reap()
+        if time.monotonic() >= self._next_housekeeping:
+            self._next_housekeeping = time.monotonic() + _HOUSEKEEPING_S
+            self._keep_house()
+        self._report()
+        changed = self._changes.seen()
+        if rang or changed or self._store.clock() >= self._next_due:
+            self._dispatch(pool)
+            self._next_due = table.next_due(self._store) or math.inf
+
+    def _dispatch(self, pool: ThreadPoolExecutor) -> None:
+        table.wake_overdue(self._store)
+        while len(self._running) < self._config.service.workers and not self._draining:
+            running = table.claim(self._store)
+            if running is None:
+                return
+            future = pool.submit(self._workflow.carry_on, running)
+            self._running[future] = running
+            future.add_done_callback(lambda _: self._wake.set())
+
+    def _reap(self) -> None:
+        """Look after what the workers left: an action that broke must not strand its job."""
+        for future in [f for f in self._running if f.done()]:
+            running, error = self._running[future], future.exception()
+            if isinstance(error, LostClaimError):
+                logger.error("job %s: it was taken from its worker", running.id[:8])
+            elif isinstance(error, sa.exc.OperationalError):
+                # Raises again while the table cannot be written; the job is kept until it can.
+                running.put_back("the job table could not be written")
+            elif error is not None:
+                logger.error("job %s: its action broke", running.id[:8], exc_info=error)
+                running.hold(
+                    "action broke",
+                    f"the action broke ({type(error).__name__}); see the service's log, "
+                    "then `dicom-printer retry JOB`",
+                )
+            del self._running[future]
+
+    def _report(self) -> None:
+        troubles = list(self._intake.troubles)
+        if not self._intake.is_alive():
+            troubles.append("the intake thread died; restart the service")
+        if troubles != self._troubles:
+            self._troubles = troubles
+            table.report(self._store, socket.gethostname(), __version__, troubles)
+
+    def _drain(self) -> None:
+        """Let the jobs that are running end, so that what was begun is completed."""
+        deadline = time.monotonic() + self._config.service.drain
+        if self._running:
+            logger.info("stopping when %d running jobs have ended", len(self._running))
+        while self._running:
+            if time.monotonic() >= deadline:
+                self._must_stop = True
+            self._reap()
+            notify("WATCHDOG=1")
+            self._wake.wait(_TICK_S)
+            self._wake.clear()
+
+    def _keep_house(self) -> None:
+        """Forget the jobs that ended long ago: first their documents, then their rows."""
+        limit = self._store.clock() - self._config.service.keep
+        while ids := table.finished_before(self._store, limit):
+            for job_id in ids:
+                self._spool.remove(job_id)
+            table.forget(self._store, ids)

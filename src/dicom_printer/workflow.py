@@ -1,0 +1,275 @@
+"""One job through its steps: ``when``, placeholders, ``on_error``. No DICOM, no sockets."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from dicom_printer import actions, placeholders
+from dicom_printer.actions import Action, Job
+from dicom_printer.attributes import shortened
+from dicom_printer.config import Remote, RemoteStep, Step, of_model
+from dicom_printer.config.units import spoken
+from dicom_printer.errors import (
+    RemoteError,
+    RemoteUnreachableError,
+    StepError,
+    TicketError,
+    ValueMissingError,
+    Verdict,
+)
+from dicom_printer.jobs.remotes import Down, remote_down, remote_up
+from dicom_printer.jobs.running import Running
+from dicom_printer.pages import Renderer
+from dicom_printer.spool import Spool
+from dicom_printer.ticket import Ticket
+
+logger = logging.getLogger(__name__)
+
+_PLAIN = str.maketrans({c: " " for c in range(32)} | {"\\": "/", "\x7f": " "})
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: somebody wants the job back
+    """The job must not go on now: an operator asked for it, or the service stops.
+
+    Attributes
+    ----------
+    request : dict of str to str or None
+        What the operator asked; None where the service stops.
+    """
+
+    def __init__(self, request: dict[str, str] | None) -> None:
+        super().__init__()
+        self.request = request
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """What every job needs to be carried on.
+
+    Attributes
+    ----------
+    must_stop : callable
+        True as soon as the service cannot wait for its jobs any longer.
+    """
+
+    spool: Spool
+    remotes: Mapping[str, Remote]
+    renderer: Renderer
+    must_stop: Callable[[], bool]
+
+    def carry_on(self, running: Running) -> None:
+        """Take a claimed job through its steps until it ends, waits, or fails.
+
+        Raises
+        ------
+        LostClaimError
+            Where the job was taken from this worker meanwhile.
+        """
+        try:
+            self._steps(running)
+        except Interrupted as interrupted:
+            _obey(running, interrupted.request)
+        except TicketError as error:
+            running.hold("spool damaged", str(error))
+
+    def _steps(self, running: Running) -> None:
+        ticket = self.spool.ticket(running.id)
+        steps = running.snapshot["steps"]
+        while running.step < len(steps):
+            self._interruption(running)
+            raw = steps[running.step]
+            if not self._step(running, ticket, raw):
+                return
+        running.finish()
+        logger.info("job %s: done", running.id[:8])
+
+    def _step(self, running: Running, ticket: Ticket, raw: Mapping[str, Any]) -> bool:
+        """Carry one step out; True where the job may go on with the next one."""
+        number, name = running.step + 1, str(raw.get("action"))
+        label = f"step {number} ({name})"
+        try:
+            common = _common(raw)
+            values = _values(running, ticket)
+            if not _wanted(common, values):
+                running.advance(number, f"{label}: skipped by when")
+                return True
+            action, step = _prepared(raw, values)
+            if isinstance(step, RemoteStep) and not self._acquired(running, step.remote):
+                return False
+            detail = action.run(step, self._job(running, ticket, values))
+        except StepError as error:
+            return self._failed(running, label, common, raw, error)
+        if isinstance(step, RemoteStep):
+            remote_up(running.store, step.remote)
+        running.advance(number, f"{label}: {detail}")
+        return True
+
+    def _acquired(self, running: Running, name: str) -> bool:
+        if name not in self.remotes:
+            raise StepError(
+                f'the remote "{name}" of this job\'s workflow is not in the configuration',
+                "configure it again, or `dicom-printer retry --fresh JOB` for the new workflow",
+                reason="remote unknown",
+            )
+        found = running.acquire(name)
+        if isinstance(found, Down):
+            raise _KnownDownError(found)
+        return found
+
+    def _job(self, running: Running, ticket: Ticket, values: Mapping[str, str]) -> Job:
+        return Job(
+            ticket=ticket,
+            document=self.spool.document(ticket),
+            running=running,
+            defaults=_defaults(running.snapshot["defaults"], values),
+            remotes=self.remotes,
+            renderer=self.renderer,
+            interruption=lambda: self._interruption(running),
+        )
+
+    def _interruption(self, running: Running) -> None:
+        if self.must_stop():
+            raise Interrupted(None)
+        request = running.requested()
+        if request is not None:
+            raise Interrupted(request)
+
+    def _failed(
+        self, running: Running, label: str, common: Step, raw: Mapping[str, Any], error: StepError
+    ) -> bool:
+        """Do what ``on_error`` says; True where the job goes on with the next step."""
+        text = f"{label}: {error}"
+        logger.warning("job %s: %s", running.id[:8], text)
+        transient = error.verdict is Verdict.TRANSIENT
+        policy = common.on_error.transient if transient else common.on_error.permanent
+        again_at = self._note_remote(running, common, raw, error)
+        if policy == "continue":
+            running.advance(running.step + 1, f"{text} (continued)")
+            return True
+        if policy == "hold":
+            running.hold(error.reason, text)
+        elif policy == "discard":
+            running.discard(error.reason, text)
+        else:
+            _suspend(running, common, error, text, again_at)
+        return False
+
+    def _note_remote(
+        self, running: Running, common: Step, raw: Mapping[str, Any], error: StepError
+    ) -> float | None:
+        """Keep account of the remote's health; return when it is asked again, if it is down."""
+        name = raw.get("remote")
+        if not isinstance(name, str) or name not in self.remotes:
+            return None
+        if isinstance(error, _KnownDownError):
+            return error.down.until
+        if not isinstance(error, RemoteError):
+            return None
+        unreachable = isinstance(error, RemoteUnreachableError)
+        if error.verdict is Verdict.PERMANENT:
+            remote_up(running.store, name)  # it answered, if only to refuse
+        elif unreachable or running.failures == 0:
+            # A document that a peer chokes on looks like a peer that is down. So only a
+            # failure to associate, and a job's first failure, count against the remote:
+            # after that it is the job that has to wait.
+            until = remote_down(running.store, name, error.message, common.retry.delay)
+            return until if unreachable else None
+        return None
+
+
+class _KnownDownError(RemoteUnreachableError):
+    """The remote failed a moment ago: this job did not even try."""
+
+    def __init__(self, down: Down) -> None:
+        super().__init__(down.error)
+        self.down = down
+
+
+def _suspend(
+    running: Running, common: Step, error: StepError, text: str, again_at: float | None
+) -> None:
+    now = running.store.clock()
+    give_up_at = running.give_up_at or now + common.retry.give_up
+    if now >= give_up_at:
+        text = f"given up after {spoken(common.retry.give_up)}: {text}"
+        end = running.discard if common.then == "discard" else running.hold
+        end(error.reason, text)
+        return
+    until = again_at or now + common.retry.delay(running.failures + 1)
+    attempted = not isinstance(error, _KnownDownError)
+    running.suspend(until, give_up_at, error.reason, text, counts=attempted)
+
+
+def _obey(running: Running, request: dict[str, str] | None) -> None:
+    if request is None:
+        running.put_back("the service stopped; it goes on when it is started again")
+        return
+    verb, user, reason = request["verb"], request["user"], request["reason"]
+    text = f"{verb} by a person" + (f": {reason}" if reason else "")
+    if verb == "hold":
+        running.hold("held by a person", text, user)
+    else:
+        running.discard("cancelled" if verb == "cancel" else "discarded by a person", text, user)
+
+
+def _common(raw: Mapping[str, Any]) -> Step:
+    try:
+        return Step.model_validate({k: v for k, v in raw.items() if k in Step.model_fields})
+    except ValidationError as error:
+        raise _unusable(Step, error) from None
+
+
+def _prepared(raw: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Action, Step]:
+    """Return the action of a step, and its settings with every placeholder filled."""
+    action = actions.find(str(raw["action"]))
+    if action is None:
+        raise StepError(
+            f"there is no action {raw['action']!r} on this machine",
+            "install the package that brings it, then `dicom-printer retry JOB`",
+            reason="action unknown",
+        )
+    now = datetime.now().astimezone()
+    verbatim = action.Settings.verbatim
+    filled = {k: v if k in verbatim else placeholders.fill(v, values, now) for k, v in raw.items()}
+    try:
+        return action, action.Settings.model_validate(filled)
+    except ValidationError as error:
+        raise _unusable(action.Settings, error) from None
+
+
+def _unusable(model: type[Step], error: ValidationError) -> StepError:
+    return StepError(
+        "; ".join(str(mistake) for mistake in of_model(model, error)),
+        "correct the workflow, then `dicom-printer retry --fresh JOB`",
+        reason="step unusable",
+    )
+
+
+def _values(running: Running, ticket: Ticket) -> dict[str, str]:
+    """Return what placeholders may name. A title cannot smuggle a second value in."""
+    values = {f"job.{n}": str(getattr(ticket, n)) for n in placeholders.JOB_NAMES}
+    plain = {name: text.translate(_PLAIN).strip() for name, text in values.items()}
+    return {n: t for n, t in (plain | running.attributes).items() if t}
+
+
+def _wanted(step: Step, values: Mapping[str, str]) -> bool:
+    return all(re.search(regex, values.get(name, "")) for name, regex in step.when.items())
+
+
+def _defaults(defaults: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Fill the defaults; one that lacks a value is left out, one that is too long is cut."""
+    now = datetime.now().astimezone()
+    filled = {}
+    for name, template in defaults.items():
+        try:
+            filled[name] = shortened(name, placeholders.fill(template, values, now))
+        except ValueMissingError:
+            continue
+    return filled

@@ -1,0 +1,52 @@
+import pytest
+from jobs_made import Clock, claim, submit
+
+from dicom_printer.errors import NoSuchJobError, UsageError
+from dicom_printer.jobs import look
+from dicom_printer.jobs.remotes import remote_down
+from dicom_printer.jobs.store import Store
+
+
+def test_a_unique_beginning_names_a_job(store: Store) -> None:
+    one = submit(store, 0xA << 124)
+    submit(store, 0xB << 124)
+    assert look.resolve(store, "a") == one
+    assert look.resolve(store, "A0") == one
+
+
+@pytest.mark.parametrize("prefix", ["", "%", "c", "_"])
+def test_a_beginning_that_fits_none_or_several(store: Store, prefix: str) -> None:
+    submit(store, 0xA << 124)
+    submit(store, 0xB << 124)
+    with pytest.raises(NoSuchJobError):
+        look.resolve(store, prefix)
+
+
+def test_the_listing_filters(store: Store) -> None:
+    one, two = submit(store, 1), submit(store, 2, printer="other")
+    claim(store).hold("remote refused", "no")
+    assert [j["id"] for j in look.listing(store, state="held")] == [one]
+    assert [j["id"] for j in look.listing(store, printer="other")] == [two]
+    with pytest.raises(UsageError, match="suspended"):
+        look.listing(store, state="hold")
+
+
+def test_counts_and_last_error(store: Store, clock: Clock) -> None:
+    submit(store, 1)
+    submit(store, 2)
+    claim(store).suspend(
+        clock() + 60, clock() + 600, "no answer", "the answer is lost", counts=True
+    )
+    counted = {row["state"]: row["jobs"] for row in look.counts(store)}
+    assert counted == {"suspended": 1, "ready": 1}
+    assert look.last_error(store) == {"DICOM_Printer": "the answer is lost"}
+
+
+def test_a_remote_that_is_down_says_why_and_until_when(store: Store) -> None:
+    until = remote_down(store, "pacs", "connection refused", lambda _: 60)
+    found = look.remotes(store)["pacs"]
+    assert (found["up"], found["error"], found["next_attempt"]) == (
+        False,
+        "connection refused",
+        until,
+    )

@@ -1,0 +1,69 @@
+import pytest
+from jobs_made import Clock, claim, submit
+
+from dicom_printer.errors import JobStateError, NoSuchJobError
+from dicom_printer.jobs import look, table
+from dicom_printer.jobs.operate import Operation, operate
+from dicom_printer.jobs.remotes import remote_down
+from dicom_printer.jobs.store import Snapshot, Store
+
+
+def do(store: Store, job_id: str, verb: str, reason: str = "") -> dict[str, object]:
+    assert operate(store, job_id, Operation(verb, "anna", reason))
+    return look.show(store, job_id)
+
+
+def test_hold_and_release(store: Store) -> None:
+    job_id = submit(store)
+    held = do(store, job_id, "hold")
+    assert (held["state"], held["reason"]) == ("held", "held by a person")
+    assert table.claim(store) is None
+    assert do(store, job_id, "release")["state"] == "ready"
+    assert table.claim(store) is not None
+
+
+def test_cancel_and_retry_of_what_was_discarded(store: Store) -> None:
+    job_id = submit(store)
+    assert do(store, job_id, "cancel")["state"] == "discarded"
+    assert do(store, job_id, "retry")["state"] == "ready"
+
+
+def test_discard_keeps_who_and_why(store: Store) -> None:
+    job_id = submit(store)
+    shown = do(store, job_id, "discard", "wrong patient")
+    event = shown["events"][-1]  # type: ignore[index]
+    assert (event["user"], event["detail"]) == ("anna", "discard by a person: wrong patient")
+
+
+def test_what_is_done_stays_done(store: Store) -> None:
+    job_id = submit(store)
+    claim(store).finish()
+    for verb in ("hold", "release", "retry", "cancel", "discard"):
+        with pytest.raises(JobStateError, match="is done"):
+            operate(store, job_id, Operation(verb, "anna"))
+
+
+def test_a_job_that_is_not_there(store: Store) -> None:
+    with pytest.raises(NoSuchJobError):
+        operate(store, "0" * 32, Operation("hold", "anna"))
+
+
+def test_retry_asks_a_remote_that_was_down(store: Store, clock: Clock) -> None:
+    job_id = submit(store)
+    remote_down(store, "pacs", "refused", lambda _: 900)
+    job = claim(store)
+    job.acquire("pacs")
+    job.suspend(clock() + 900, clock() + 9999, "remote unreachable", "refused", counts=False)
+    operate(store, job_id, Operation("retry", "anna"))
+    assert claim(store).acquire("pacs") is True
+
+
+def test_retry_fresh_begins_anew(store: Store) -> None:
+    job_id = submit(store, 1, {"action": "parse"}, {"action": "store", "remote": "pacs"})
+    job = claim(store)
+    job.advance(1, "")
+    job.hold("remote refused", "no")
+    fresh = Snapshot(defaults={}, steps=[{"action": "store", "remote": "new"}])
+    operate(store, job_id, Operation("retry", "anna"), fresh)
+    again = claim(store)
+    assert (again.step, again.snapshot) == (0, fresh)

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from dicom_printer import config
+from dicom_printer.errors import ConfigError
+
+GOOD = """
+[service]
+spool = "spool"
+ae_title = "MY_PRINTER"
+
+[network]
+dimse_timeout = "5s"
+
+[remote.pacs]
+ae_title = "PACS"
+host = "pacs.example"
+port = 104
+max_pdu = 65536
+
+[printer.DICOM_Printer]
+workflow = "to_pacs"
+hot_folders = ["scans"]
+
+[[workflow.to_pacs]]
+action = "store"
+remote = "pacs"
+"""
+
+
+def write(text: str) -> Path:
+    path = Path("dicom-printer.toml").resolve()
+    path.write_text(text)
+    return path
+
+
+def mistakes(text: str) -> list[str]:
+    path = write(text)
+    return [str(m) for m in config.parse(path, *config.read(path))[1]]
+
+
+def test_paths_are_relative_to_the_file() -> None:
+    path = write(GOOD)
+    found = config.load(path)
+    assert found.service.spool == path.parent / "spool"
+    assert found.printer["DICOM_Printer"].hot_folders == [path.parent / "scans"]
+
+
+def test_a_remote_inherits_what_it_does_not_state() -> None:
+    remote = config.load(write(GOOD)).remote["pacs"]
+    assert (remote.name, remote.calling_ae_title) == ("pacs", "MY_PRINTER")
+    assert (remote.dimse_timeout, remote.association_timeout) == (5, 30)
+    assert remote.max_pdu == 65536
+
+
+def test_every_mistake_at_once_with_key_and_nearest_name() -> None:
+    found = mistakes(
+        GOOD.replace("ae_title =", "ae_titel =")
+        .replace('"5s"', '"5 parsecs"')
+        .replace("104", "104000")
+        .replace('workflow = "to_pacs"\n', "")
+    )
+    text = "\n".join(found)
+    assert 'service.ae_titel: unknown key; did you mean "ae_title"?' in text
+    assert "network.dimse_timeout: must be a duration" in text
+    assert "remote.pacs.port: should be less than or equal to 65535" in text
+    assert "remote.pacs.ae_title: is missing" in text
+    assert 'remote.pacs.ae_titel: unknown key; did you mean "ae_title"?' in text
+    assert "printer.DICOM_Printer.workflow: is missing" in text
+
+
+def test_a_name_that_leads_nowhere() -> None:
+    found = mistakes(GOOD.replace('workflow = "to_pacs"', 'workflow = "to_pcas"'))
+    assert found == [
+        'printer.DICOM_Printer.workflow: there is no workflow "to_pcas"; did you mean "to_pacs"?'
+    ]
+
+
+@pytest.mark.parametrize("title", ["", " ", "SEVENTEEN_LETTERS", "A\\B", "ÄE"])
+def test_an_ae_title_that_cannot_be_one(title: str) -> None:
+    (found,) = mistakes(GOOD.replace('"PACS"', f"'{title}'"))
+    assert found.startswith("remote.pacs.ae_title: must be 1 to 16")
+
+
+def test_hot_folders_must_not_lie_in_one_another() -> None:
+    found = mistakes(GOOD.replace('["scans"]', '["scans", "scans/deep", "spool/x"]'))
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("name", ["DICOM Printer", "a/b", "a#b"])
+def test_a_name_that_cups_does_not_allow(name: str) -> None:
+    (found,) = mistakes(GOOD.replace("printer.DICOM_Printer", f'printer."{name}"'))
+    assert "CUPS allows no space" in found
+
+
+def test_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACS_HOST", "10.0.0.9")
+    text = GOOD.replace("pacs.example", "${PACS_HOST}").replace('"PACS"', '"${AE:-ARCHIVE}"')
+    remote = config.load(write(text)).remote["pacs"]
+    assert (remote.host, remote.ae_title) == ("10.0.0.9", "ARCHIVE")
+
+
+def test_an_environment_variable_that_is_not_set() -> None:
+    (found,) = mistakes(GOOD.replace("pacs.example", "x${NO_SUCH_VARIABLE}"))
+    assert found == "remote.pacs.host: the environment variable NO_SUCH_VARIABLE is not set"
+
+
+def test_an_unset_variable_stops_load_too() -> None:
+    with pytest.raises(ConfigError, match="NO_SUCH_VARIABLE"):
+        config.load(write(GOOD.replace("pacs.example", "x${NO_SUCH_VARIABLE}")))
+
+
+def test_no_file_and_no_toml() -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        config.load(Path("nowhere.toml"))
+    with pytest.raises(ConfigError, match="is not TOML"):
+        config.load(write("[service"))
+
+
+def test_retry_doubles_up_to_the_longest() -> None:
+    retry = config.Retry.model_validate({"first": "10s", "longest": "1m", "give_up": "1h"})
+    assert [retry.delay(n) for n in (1, 2, 3, 4, 5)] == [10, 20, 40, 60, 60]
+
+
+def test_retry_in_falling_order_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="rising order"):
+        config.Retry.model_validate({"first": "10m", "longest": "1m"})
+
+
+def test_one_word_of_on_error_is_for_every_failure() -> None:
+    step = config.Step.model_validate({"action": "x", "on_error": "continue"})
+    assert (step.on_error.transient, step.on_error.permanent) == ("continue", "continue")
