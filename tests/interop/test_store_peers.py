@@ -15,7 +15,7 @@ from pydicom import Dataset
 
 from dicom_printer import capture, network
 from dicom_printer.config.models import Remote
-from dicom_printer.errors import RemoteRefusedError, RemoteUnreachableError
+from dicom_printer.errors import NoAnswerError, RemoteRefusedError, RemoteUnreachableError
 
 IMPLICIT, EXPLICIT, BIG = network.UNCOMPRESSED
 PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
@@ -182,7 +182,7 @@ def test_a_calling_ae_title_that_orthanc_does_not_know(tmp_path: Path) -> None:
     """It takes the association and aborts the C-STORE, which looks like any other abort."""
     with real_peers.orthanc(tmp_path / "o", DicomAlwaysAllowStore=False) as peer:
         start = time.monotonic()
-        with pytest.raises(RemoteUnreachableError, match="aborted the association") as caught:
+        with pytest.raises(NoAnswerError, match="aborted the association") as caught:
             send(remote(peer.port, calling_ae_title="NOBODY"), [page(1, (4, 4))])
         assert time.monotonic() - start < 10
         assert "knows the calling AE title NOBODY" in caught.value.remedy
@@ -198,7 +198,7 @@ def test_storescp_that_refuses_and_aborts(tmp_path: Path) -> None:
     for option in ("--abort-after", "--abort-during"):
         with (
             real_peers.storescp(tmp_path / option, option) as peer,
-            pytest.raises(RemoteUnreachableError, match="aborted the association"),
+            pytest.raises(NoAnswerError, match="aborted the association"),
         ):
             send(remote(peer.port), [page(1, (400, 400))])
 

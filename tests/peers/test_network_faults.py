@@ -23,6 +23,7 @@ from dicom_printer import capture, network
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import (
     BadValueError,
+    NoAnswerError,
     RemoteBusyError,
     RemoteRefusedError,
     RemoteUnreachableError,
@@ -281,7 +282,7 @@ def test_an_error_of_the_caller_releases() -> None:
 def test_an_answer_that_never_comes() -> None:
     with (
         ScriptedSCP(hang_on=frozenset({2})) as scp,
-        fails(RemoteUnreachableError, r"answer to C-STORE did not come within 0.6 s"),
+        fails(NoAnswerError, r"answer to C-STORE did not come within 0.6 s"),
     ):
         send(remote(scp.port), 1, 2)
 
@@ -294,7 +295,7 @@ def test_an_answer_that_is_late_but_in_time() -> None:
 def test_an_abort_in_the_middle() -> None:
     with (
         ScriptedSCP(abort_on=frozenset({2})) as scp,
-        fails(RemoteUnreachableError, "C-STORE did not come: the remote aborted"),
+        fails(NoAnswerError, "C-STORE did not come: the remote aborted"),
     ):
         send(remote(scp.port, timeout_s=20), 1, 2)
     assert len(scp.stored) == 1
@@ -303,7 +304,7 @@ def test_an_abort_in_the_middle() -> None:
 def test_a_connection_that_is_lost_in_the_middle() -> None:
     with (
         ScriptedSCP(drop_on=frozenset({2})) as scp,
-        fails(RemoteUnreachableError, "connection was lost"),
+        fails(NoAnswerError, "connection was lost"),
     ):
         send(remote(scp.port, timeout_s=20), 1, 2)
 
@@ -311,7 +312,7 @@ def test_a_connection_that_is_lost_in_the_middle() -> None:
 def test_a_peer_that_goes_away_between_two_pages() -> None:
     with ScriptedSCP() as scp:
         with (
-            fails(RemoteUnreachableError, "did not come"),
+            fails(NoAnswerError, "did not come"),
             network.associate(remote(scp.port, timeout_s=20), PAGES) as association,
         ):
             association.store(page(1))
@@ -324,7 +325,7 @@ def test_a_peer_that_stops_reading(tmp_path: Path) -> None:
     """The socket's buffers are full and the sender is stuck: nothing but a shut socket ends it."""
     with storescp(tmp_path / "store") as peer:
         with (
-            fails(RemoteUnreachableError, "did not come within", within_s=8),
+            fails(NoAnswerError, "did not come within", within_s=8),
             network.associate(remote(peer.port), PAGES) as association,
         ):
             peer.pause()
@@ -336,7 +337,7 @@ def test_a_reactor_that_has_died() -> None:
     """pynetdicom then waits for ever for a sign that nobody gives any more."""
     with (
         ScriptedSCP() as scp,
-        fails(RemoteUnreachableError, "did not come within"),
+        fails(NoAnswerError, "did not come within"),
         network.associate(remote(scp.port), PAGES) as association,
     ):
         raw = association._raw

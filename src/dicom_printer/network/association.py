@@ -80,7 +80,7 @@ class Association:
 
         Raises
         ------
-        RemoteUnreachableError, RemoteBusyError, RemoteRefusedError
+        NoAnswerError, RemoteBusyError, RemoteRefusedError
             It is not known to be stored.
         BadValueError
             It cannot be encoded.

@@ -13,6 +13,7 @@ from pydicom.uid import UID
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import (
+    NoAnswerError,
     RemoteBusyError,
     RemoteRefusedError,
     RemoteUnreachableError,
@@ -165,11 +166,11 @@ def no_context(remote: Remote, abstract_syntax: str, syntaxes: Sequence[str]) ->
 def no_answer(remote: Remote, operation: str, *, timed_out: bool) -> StepError:
     """Say that an answer did not come: time-out, abort, or a lost connection."""
     if timed_out:
-        return RemoteUnreachableError(
+        return NoAnswerError(
             f"{where(remote)}: the answer to {operation} did not come "
             f"within {remote.dimse_timeout:g} s; the association was aborted"
         )
-    return RemoteUnreachableError(
+    return NoAnswerError(
         f"{where(remote)}: the answer to {operation} did not come: "
         "the remote aborted the association, or the connection was lost",
         "it is tried again by itself; if it lasts, see that the remote knows the calling "

@@ -4,6 +4,7 @@ import pytest
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import (
+    NoAnswerError,
     RemoteBusyError,
     RemoteRefusedError,
     RemoteUnreachableError,
@@ -103,7 +104,7 @@ def test_an_answer_that_did_not_come() -> None:
     assert "the answer to C-STORE did not come" in lost.message
     # Orthanc takes the association of an unknown calling AE title and aborts its C-STORE
     assert "calling AE title PRINTER" in lost.remedy
-    assert type(late) is type(lost) is RemoteUnreachableError
+    assert type(late) is type(lost) is NoAnswerError
 
 
 def test_no_context_names_what_was_proposed() -> None:
