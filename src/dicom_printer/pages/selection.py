@@ -10,36 +10,34 @@ import re
 
 from dicom_printer.errors import DocumentError
 
-_RANGE = re.compile(r"(?P<first>\d{1,9})?(?P<dash>-)?(?P<last>\d{1,9})?")
+_RANGE = re.compile(r"([0-9]{1,9})|([0-9]{1,9})-([0-9]{1,9})?|-([0-9]{1,9})")
 _PARITY = {None: (0, 1), "": (0, 1), "all": (0, 1), "odd": (1,), "even": (0,)}
 
 
 def selected(count: int, page_ranges: str | None, page_set: str | None) -> list[int]:
-    """Return the numbers of the pages to send, ascending, each once.
+    """Return the numbers of the pages to send: ascending, each once.
 
     Parameters
     ----------
     count : int
         How many pages the document has.
     page_ranges : str or None
-        For example ``1-3,5,8-``; pages that are not there are passed over.
+        For example ``1-3,5,8-``, in any order, overlapping or not. Pages that are not there
+        are passed over; a range that runs backwards is an error, because nobody can tell
+        what it was meant to be.
     page_set : str or None
         ``odd``, ``even`` or ``all``.
 
     Raises
     ------
     DocumentError
-        Where a range is malformed or runs backwards, or no page is left.
+        Where a range is malformed, begins at 0 or runs backwards, or no page is left.
     """
     if page_set not in _PARITY:
         raise _unusable("the page set is not one of odd, even and all")
-    ranges = [_range(text, count) for text in page_ranges.split(",")] if page_ranges else None
-    numbers = [
-        n
-        for n in range(1, count + 1)
-        if n % 2 in _PARITY[page_set]
-        and (ranges is None or any(first <= n <= last for first, last in ranges))
-    ]
+    ranges = [_range(text, count) for text in (page_ranges or "1-").split(",")]
+    wanted = {n for first, last in ranges for n in range(first, min(last, count) + 1)}
+    numbers = sorted(n for n in wanted if n % 2 in _PARITY[page_set])
     if not numbers:
         raise _unusable(f"the pages that were asked for leave none of the document's {count}")
     return numbers
@@ -47,12 +45,15 @@ def selected(count: int, page_ranges: str | None, page_set: str | None) -> list[
 
 def _range(text: str, count: int) -> tuple[int, int]:
     found = _RANGE.fullmatch(text.strip())
-    if found is None or not (found["first"] or found["last"]):
+    if found is None:
         raise _unusable("a page range is not of the form 1-3,5,8-")
-    first = int(found["first"] or 1)
-    last = int(found["last"] or (count if found["dash"] else first))
+    single, start, end, up_to = found.groups()
+    first = int(single or start or 1)
     # An open range that begins behind the last page selects nothing, and is no mistake of form.
-    if found["last"] and last < first:
+    last = int(single or end or up_to or max(count, first))
+    if first < 1:
+        raise _unusable("a page range begins at 0, and pages are counted from 1")
+    if last < first:
         raise _unusable("a page range runs backwards")
     return first, last
 

@@ -1,4 +1,4 @@
-"""What the service and a render worker say to each other: a line of JSON, then pixels.
+"""What the service and a render worker say to each other: a line of JSON, then bytes.
 
 A worker is not trusted: it has read the document. The service takes nothing from it that
 it did not expect, and reserves no memory for more than the limits allow.
@@ -7,15 +7,19 @@ it did not expect, and reserves no memory for more than the limits allow.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 Mode = Literal["color", "gray", "auto"]
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 MAX_LINE = 65536
 MAX_TEXT = 1 << 20
 """Bytes of a document's text that are read; what follows is cut off."""
+MAX_SIDE = 65535
+"""Rows and Columns are of VR US (PS3.3 section C.7.6.3)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class How:
     mode: Mode = "auto"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """One page as an image.
 
@@ -45,14 +49,56 @@ class Page:
     pixels : numpy.ndarray
         8 bit, rows by columns (gray) or rows by columns by 3 (RGB).
     spacing_mm : float or None
-        Distance between pixels on the paper; None for an image that states none.
+        Distance between pixels on the paper; None for an image that states none, or not
+        the same in both directions.
     """
 
     number: int
-    pixels: np.ndarray
+    pixels: Pixels
     spacing_mm: float | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``[pages]`` as a worker needs it, without the configuration's modules."""
+
+    max_pixels: int
+    max_pages: int
+    memory: int
+    page_timeout: float
+
+
+class ProtocolError(Exception):
+    """The other side said what it must not say."""
 
 
 def line(message: dict[str, Any]) -> bytes:
     """Return a message as its line."""
-    return json.dumps(message).encode() + b"\n"
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """Return a line's message."""
+    try:
+        message = json.loads(text)
+    except ValueError:
+        raise ProtocolError("its answer is not JSON") from None
+    if not isinstance(message, dict):
+        raise ProtocolError("its answer is not a table")
+    return message
+
+
+def announced(message: dict[str, Any], limits: Limits) -> int:
+    """Return how many bytes follow a message, after a check that they are allowed."""
+    shape, size = message.get("shape"), message.get("bytes", 0)
+    if shape is None:
+        if type(size) is not int or not 0 <= size <= MAX_TEXT:
+            raise ProtocolError("it announced more text than is read")
+        return size
+    if not isinstance(shape, list) or not all(type(n) is int and n >= 1 for n in shape):
+        raise ProtocolError("it announced pixels of no size")
+    if len(shape) not in {2, 3} or shape[2:] not in ([], [3]) or max(shape) > MAX_SIDE:
+        raise ProtocolError("it announced pixels of another form")
+    if shape[0] * shape[1] > limits.max_pixels:
+        raise ProtocolError("it announced more pixels than the limits allow")
+    return math.prod(shape)
