@@ -132,6 +132,10 @@ class ScriptedSCP:
         """Close the port and abort whatever is open."""
         self._over.set()
         if self._server is not None:
+            # One that was rejected ends by itself, and must not be aborted while it does.
+            deadline = time.monotonic() + 5
+            while self.reject is not None and self.is_busy and time.monotonic() < deadline:
+                time.sleep(0.005)
             self._server.ae.shutdown()
             self._server = None
 
