@@ -135,10 +135,8 @@ class Workflow:
         )
 
     def _interruption(self, running: Running) -> None:
-        if self.must_stop():
-            raise Interrupted(None)
         request = running.requested()
-        if request is not None:
+        if request is not None or self.must_stop():
             raise Interrupted(request)
 
     def _failed(
@@ -147,6 +145,8 @@ class Workflow:
         """Do what ``on_error`` says; True where the job goes on with the next step."""
         text = f"{label}: {error}"
         logger.warning("job %s: %s", running.id[:8], text)
+        if (request := running.requested()) is not None:
+            raise Interrupted(request)
         transient = error.verdict is Verdict.TRANSIENT
         policy = common.on_error.transient if transient else common.on_error.permanent
         again_at = self._note_remote(running, common, raw, error)

@@ -83,7 +83,9 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Snapshot | N
             log(c, now, job_id, "asked", operation.text, operation.user)
             return False
         c.execute(
-            sa.update(job).where(job.c.id == job_id).values(updated=now, **_values(operation))
+            sa.update(job)
+            .where(job.c.id == job_id)
+            .values(updated=now, request=sa.null(), **_values(operation))
         )
         if fresh is not None:
             c.execute(sa.update(job).where(job.c.id == job_id).values(snapshot=fresh, step=0))

@@ -149,15 +149,8 @@ class Running:
 
     def _leave(self, what: str, detail: str, user: str = "", **values: Any) -> None:
         with self.store.writing() as (c, now):
-            self._write(
-                c,
-                now,
-                slot=None,
-                request=sa.null(),
-                step=self.step,
-                attributes=self.attributes,
-                **values,
-            )
+            # What an operator asked this moment stays with the job until it is carried out.
+            self._write(c, now, slot=None, step=self.step, attributes=self.attributes, **values)
             log(c, now, self.id, what, detail, user)
 
     def put_back(self, why: str) -> None:
@@ -203,6 +196,7 @@ class Running:
             error,
             user,
             state=state,
+            request=sa.null(),
             remote=None,
             not_before=None,
             give_up_at=None,
