@@ -6,6 +6,7 @@ import fcntl
 import logging
 import os
 import pwd
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -171,9 +172,8 @@ class HotFolder:
                 if not os.path.lexists(t := place / (f"{n}-{path.name}" if n else path.name))
             )
             path.rename(target)
-            target.with_name(f"{target.name[:200]}.reason.txt").write_text(
-                f"{path.name}: {reason}\n"
-            )
+            note = target.with_name(f"{os.fsdecode(os.fsencode(target.name)[:200])}.reason.txt")
+            note.write_text(f"{_text(path.name)}: {reason}\n", encoding="utf-8")
         except FileNotFoundError:
             return  # taken away by its owner meanwhile
         except OSError:
@@ -195,6 +195,8 @@ def _still_written(descriptor: int) -> bool:
     owner's file, a network share), size and time standing still has to do.
     """
     try:
+        # Who opens it for writing this moment breaks the lease, and SIGIO would end the service.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True
