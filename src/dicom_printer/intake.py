@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from dicom_printer import ppd
 from dicom_printer.bell import Bell
 from dicom_printer.config import Config
@@ -53,7 +55,7 @@ class Intake:
             for folder in printer.hot_folders
         ]
         self._rung = threading.Event()
-        self._stopped = False
+        self._stopped = self._unmended = False
         self._bell = Bell(self._rung.set)
         self._unwatched: set[Path] = {spool.root / INCOMING, *(f.path for f in self._folders)}
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
@@ -140,12 +142,21 @@ class Intake:
         while not self._stopped:
             self._rung.clear()
             try:
+                if self._unmended:
+                    self.mend()
+                    self._unmended = False
+                    self._arrived()
                 self._watch()
                 self._look()
                 self.troubles = [t for t in (f.trouble() for f in self._folders) if t]
             except SpoolError as error:
                 logger.error("%s", error)
                 self.troubles = [str(error)]
+            except sa.exc.OperationalError as error:
+                # A full disk, above all: what was adopted and has no row gets one when it can.
+                self._unmended = True
+                self.troubles = [f"the job table cannot be written: {error.orig}; see `df`"]
+                logger.error("%s", self.troubles[0])
             self._rung.wait(self._pause())
 
     def _pause(self) -> float:

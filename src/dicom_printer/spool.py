@@ -84,7 +84,7 @@ class Spool:
             for name in (TMP, INCOMING, JOBS, REJECTED):
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
             # A rename from one to the next is the commit: try one where it counts.
-            probe = self.root / TMP / f".probe-{os.getpid()}"
+            probe = self.root / TMP / f".probe-{uuid.uuid4().hex}"
             probe.mkdir()
             for name in (INCOMING, JOBS):
                 probe = probe.rename(self.root / name / probe.name)
@@ -221,8 +221,9 @@ class Spool:
         return self._names(REJECTED)
 
     def _names(self, directory: str) -> list[str]:
+        """Return the names in a directory but the hidden ones, such as another's probe."""
         with _explained(f"spool {self.root}"), os.scandir(self.root / directory) as entries:
-            found = [(_mtime(entry), entry.name) for entry in entries]
+            found = [(_mtime(e), e.name) for e in entries if not e.name.startswith(".")]
         return [name for _, name in sorted(found)]
 
     def ticket(self, job_id: str, directory: str = JOBS) -> Ticket:
