@@ -140,6 +140,7 @@ def recover(store: Store) -> int:
             values: dict[str, Any] = {"state": State.READY, "remote": None}
             why = f"the service ended while it worked on this job, {crashes} times so far"
             if crashes >= CRASHES_ALLOWED:
+                why += "; see the service's log, then `dicom-printer retry JOB`, or discard it"
                 values |= {"state": State.HELD, "reason": "service died", "error": why}
             c.execute(
                 sa.update(job)
