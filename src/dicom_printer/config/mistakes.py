@@ -29,14 +29,21 @@ class Mistake:
         return f"{self.key}: {self.message}" if self.key else self.message
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean "x"?`` for the nearest of `known`, or the short list of them."""
+def nearest(name: str, known: Iterable[str], *, known_already: bool = False) -> str:
+    """Return ``; did you mean "x"?`` for the nearest of `known`, or the short list of them.
+
+    Parameters
+    ----------
+    known_already : bool
+        Whether the message lists them anyway.
+    """
     names = sorted(known)
     folded = {n.lower(): n for n in names}
     found = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
     if found:
         return f'; did you mean "{folded[found[0]]}"?'
-    return f"; known are: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    listed = not known_already and 0 < len(names) <= 12
+    return f"; known are: {', '.join(names)}" if listed else ""
 
 
 def dotted(*parts: str | int) -> str:
@@ -86,7 +93,7 @@ def of_model(
         elif found["type"] == "literal_error":
             expected = str(found.get("ctx", {}).get("expected", ""))
             choices = [c.strip("' ") for c in expected.replace(" or ", ", ").split(",")]
-            hint = nearest(str(found["input"]), choices)
+            hint = nearest(str(found["input"]), choices, known_already=True)
             yield Mistake(key, f"{found['input']!r} is not one of {expected}{hint}")
         else:
             text = found["msg"].removeprefix("Value error, ")

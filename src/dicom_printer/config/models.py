@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -125,7 +125,12 @@ class OnError(Table):
 
 
 def _both(value: object) -> object:
-    return {"transient": value, "permanent": value} if isinstance(value, str) else value
+    """Let one word stand for every failure; a wrong word is one mistake and not two."""
+    if not isinstance(value, str):
+        return value
+    if value not in get_args(Policy):
+        raise ValueError(f"'{value}' is not one of {', '.join(get_args(Policy))}")
+    return {"transient": value, "permanent": value}
 
 
 def _regex(value: str) -> str:
