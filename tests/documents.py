@@ -16,6 +16,8 @@ from reportlab.lib.colors import Color
 from reportlab.lib.pagesizes import A3, A4, A5, landscape
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase.pdfmetrics import registerFont
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 SIZES: tuple[tuple[tuple[float, float], int], ...] = (
@@ -70,7 +72,11 @@ def gray(path: Path, pages: int = 2) -> Path:
 
 
 def sizes(path: Path) -> Path:
-    """Portrait, landscape, each /Rotate, A3 and odd sizes; nothing on them is symmetric."""
+    """Portrait, landscape, each /Rotate, A3 and odd sizes; nothing on them is symmetric.
+
+    The font is embedded, so that two engines have no reason to draw anything differently.
+    """
+    registerFont(TTFont("Vera", "Vera.ttf"))  # comes with reportlab
     canvas = Canvas(str(path))
     for number, (size, rotate) in enumerate(SIZES, 1):
         width, height = size
@@ -81,9 +87,9 @@ def sizes(path: Path) -> Path:
         canvas.setFillColorRGB(0.1, 0.2, 0.8)
         canvas.circle(0.75 * width, 0.25 * height, 0.03 * (number + 2) * min(size), fill=1)
         canvas.setFillGray(0)
-        canvas.setFont("Helvetica-Bold", 0.35 * min(size))
+        canvas.setFont("Vera", 0.35 * min(size))
         canvas.drawString(0.4 * width, 0.45 * height, str(number))
-        canvas.setFont("Helvetica", 11)
+        canvas.setFont("Vera", 11)
         canvas.drawString(0.05 * width, 0.1 * height, f"page {number} of {len(SIZES)}")
         canvas.showPage()
     canvas.save()
