@@ -23,7 +23,8 @@ def keyword(name: str) -> str:
 
     from dicom_printer.config import nearest
 
-    if name not in keyword_dict and not _TAG.fullmatch(name):
+    # pydicom has "" for the attributes that have no keyword.
+    if not name or (name not in keyword_dict and not _TAG.fullmatch(name)):
         raise ValueError(f'"{name}" is not a DICOM keyword{nearest(name, keyword_dict)}')
     return name
 

@@ -50,7 +50,7 @@ def notify(state: str) -> None:
             logger.warning("systemd could not be told %s: %s", state, error)
 
 
-class _Changes:
+class Changes:
     """Tells whether another process, or another thread of ours, wrote to the job table."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -65,6 +65,7 @@ class _Changes:
         return changed
 
     def close(self) -> None:
+        """Let go of the connection."""
         self._connection.close()
 
 
@@ -113,7 +114,7 @@ class Service:
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
         self._store = Store(engine, limits)
-        self._changes = _Changes(engine)
+        self._changes = Changes(engine)
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
         stack.callback(renderer.close)

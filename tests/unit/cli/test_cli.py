@@ -1,0 +1,276 @@
+"""The verbs against a real spool and job table; the service does not run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobs_made import claim, commit, submit
+
+from dicom_printer.cli import main
+from dicom_printer.jobs import look
+from dicom_printer.jobs.remotes import remote_down
+from dicom_printer.jobs.store import Store
+from dicom_printer.spool import Spool
+
+CONFIG = """
+[service]
+spool = "spool"
+
+[remote.pacs]
+ae_title = "PACS"
+host = "127.0.0.1"
+port = 104
+
+[printer.DICOM_Printer]
+workflow = "to_pacs"
+
+[[workflow.to_pacs]]
+action = "store"
+remote = "pacs"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _configured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("dicom-printer.toml").write_text(CONFIG)
+    # The clock of the fixtures stands still; the verbs have to look at the same one.
+    monkeypatch.setattr("dicom_printer.cli.access.Store", lambda engine: store)
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    code = main(list(argv))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def parsed(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
+    code, out, _ = run(capsys, *argv, "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def test_jobs_shows_what_is_adopted_and_what_is_not(
+    store: Store, spool: Spool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adopted = submit(store, title="Befund [bold]\x1b[31m")
+    committed = commit(spool, title="neu")
+    rows = parsed(capsys, "jobs")
+    assert [(r["id"], r["state"]) for r in rows] == [(adopted, "ready"), (committed.id, "incoming")]
+    _, out, _ = run(capsys, "jobs")
+    assert "Befund [bold]�[31m" in out, "a title cannot draw on the terminal"
+    assert "\x1b" not in out
+    assert [r["id"] for r in parsed(capsys, "jobs", "--state", "incoming")] == [committed.id]
+
+
+def test_a_table_in_a_pipe_is_never_cut(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    submit(store, title="x" * 300)
+    assert "x" * 300 in run(capsys, "jobs")[1]
+
+
+def test_show_tells_everything(
+    store: Store, spool: Spool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = submit(store, title="Befund")
+    running = claim(store)
+    running.attributes["PatientID"] = "4711"
+    running.accept("pacs", 1, "2.25.1", 0xB000)
+    running.suspend(store.clock() + 60, store.clock() + 600, "no answer", "lost", counts=True)
+    found = parsed(capsys, "show", job_id[:31])
+    assert (found["state"], found["reason"], found["error"]) == ("suspended", "no answer", "lost")
+    assert found["next_attempt"] == store.clock() + 60
+    assert found["instances"][0]["sop_instance_uid"] == "2.25.1"
+    _, out, _ = run(capsys, "show", job_id)
+    for text in ("Befund", "suspended (no answer)", "lost", "4711", "2.25.1", "0xB000", "accepted"):
+        assert text in out
+
+
+def test_show_of_no_job_exits_4(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "show", "abc")
+    assert code == 4
+    assert "there is no job abc" in err
+    assert "dicom-printer jobs" in err
+
+
+def test_status_says_what_is_wrong(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    submit(store)
+    claim(store).hold("remote refused", "called AE title not recognised")
+    remote_down(store, "pacs", "connection refused", lambda _: 60)
+    found = parsed(capsys, "status")
+    assert found["healthy"] is False
+    assert found["service"] == "not running"
+    assert found["printers"]["DICOM_Printer"]["held"] == 1
+    assert found["remotes"]["pacs"]["error"] == "connection refused"
+    code, out, _ = run(capsys, "status", "--check")
+    assert code == 1
+    for text in ("not running; start it", "connection refused", "called AE title", "down"):
+        assert text in out
+
+
+def test_status_of_a_healthy_service_exits_0(
+    store: Store, spool: Spool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit(store)
+    with spool.only_service():
+        assert run(capsys, "status", "--check")[0] == 0
+        (spool.root / "rejected" / "x").mkdir()
+        assert run(capsys, "status", "--check")[0] == 1
+
+
+def test_operating_on_jobs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = submit(store, 1 << 124), submit(store, 2 << 124)
+    assert run(capsys, "hold", one[:4], two[:4])[0] == 0
+    assert [j["state"] for j in look.listing(store)] == ["held", "held"]
+    assert run(capsys, "release", "--all")[0] == 0
+    assert [j["state"] for j in look.listing(store)] == ["ready", "ready"]
+    assert run(capsys, "cancel", one[:4])[0] == 0
+    assert run(capsys, "discard", "--all", "--state", "ready", "--reason", "test")[0] == 0
+    assert [j["state"] for j in look.listing(store)] == ["discarded", "discarded"]
+    assert look.show(store, two)["events"][-1]["detail"] == "discard by a person: test"
+
+
+def test_one_job_that_cannot_be_operated_on_does_not_stop_the_others(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done, ready = submit(store, 1 << 124), submit(store, 2 << 124)
+    claim(store).finish()
+    code, out, err = run(capsys, "hold", done, ready)
+    assert code == 2
+    assert "is done and cannot" in err
+    assert f"{ready[:8]} done" in out
+
+
+@pytest.mark.parametrize(
+    "argv", [["hold"], ["hold", "abc", "--all"], ["hold", "abc", "--state", "held"]]
+)
+def test_operating_on_nothing_in_particular(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, *argv)[0] == 2
+
+
+def test_discard_wants_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["discard", "abc"])
+    assert caught.value.code == 2
+    assert "--reason" in capsys.readouterr().err
+
+
+def test_retry_fresh_takes_the_workflow_of_now(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = submit(store, 1, {"action": "store", "remote": "gone"})
+    claim(store).hold("remote unknown", "gone")
+    assert run(capsys, "retry", "--fresh", job_id)[0] == 0
+    assert look.show(store, job_id)["workflow"] == [{"action": "store", "remote": "pacs"}]
+
+
+def test_submit_puts_each_file_into_the_spool(
+    spool: Spool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.pdf", "b.PNG"):
+        (tmp_path / name).write_bytes(b"invented")
+    argv = ["--set", "PatientID=4711", "--pages", "1-2", "-p", "DICOM_Printer"]
+    code, out, err = run(capsys, "submit", "a.pdf", "b.PNG", *argv)
+    assert code == 0
+    assert "service is not running" in err
+    tickets = [spool.ticket(job_id, "incoming") for job_id in out.split()]
+    assert [(t.title, t.document) for t in tickets] == [
+        ("a", "document.pdf"),
+        ("b", "document.png"),
+    ]
+    assert {t.source for t in tickets} == {"submit"}
+    assert tickets[0].attributes == {"PatientID": "4711"}
+    assert tickets[0].option("page-ranges") == "1-2"
+    assert (tmp_path / "a.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["a.pdf", "-p", "DICOM_Pinter"], 'did you mean "DICOM_Printer"'),
+        (["no.pdf", "-p", "DICOM_Printer"], "No such file"),
+        (["a.docx", "-p", "DICOM_Printer"], "cannot be printed"),
+        (["a.pdf", "-p", "DICOM_Printer", "--set", "PatientId=1"], "is not a DICOM keyword"),
+        (["a.pdf", "-p", "DICOM_Printer", "--set", "PatientBirthDate=1.2.70"], "YYYYMMDD"),
+    ],
+)
+def test_submit_refuses_at_once_and_takes_nothing(
+    argv: list[str], words: str, spool: Spool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-")
+    code, _, err = run(capsys, "submit", *argv)
+    assert code == 2
+    assert words in err
+    assert spool.incoming() == []
+
+
+def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "check")
+    assert (code, "in order; 1 printers" in out) == (0, True)
+    Path("dicom-printer.toml").write_text(CONFIG.replace("port = 104", "prot = 104"))
+    code, _, err = run(capsys, "check")
+    assert code == 2
+    assert 'dicom-printer.toml: remote.pacs.prot: unknown key; did you mean "port"?' in err
+    assert "remote.pacs.port: is missing" in err
+
+
+def test_no_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "status", "--config", "nowhere.toml")
+    assert code == 2
+    assert "nowhere.toml: cannot be read" in err
+
+
+def test_no_spool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("dicom-printer.toml").write_text(CONFIG.replace('"spool"', '"elsewhere"'))
+    code, _, err = run(capsys, "jobs")
+    assert code == 3
+    assert "there is no spool" in err
+    assert not (tmp_path / "elsewhere").exists(), "looking makes nothing"
+
+
+def test_echo_of_a_remote_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dicom_printer import network
+    from dicom_printer.errors import RemoteUnreachableError
+
+    def refused(remote: object) -> float:
+        raise RemoteUnreachableError("connection refused")
+
+    monkeypatch.setattr(network, "echo", refused)
+    code, out, _ = run(capsys, "echo")
+    assert code == 1
+    assert "connection refused" in out
+    assert run(capsys, "echo", "pasc")[0] == 2
+    monkeypatch.setattr(network, "echo", lambda remote: 0.005)
+    assert run(capsys, "echo", "pacs")[0] == 0
+
+
+def test_watch_wants_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "jobs", "--watch")
+    assert (code, "terminal" in err) == (2, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--print-completion", shell])
+    assert "submit" in capsys.readouterr().out
+
+
+def test_looking_imports_no_dicom_and_no_pixels() -> None:
+    """Looking has to be instant: what it does not need must not be imported."""
+    program = (
+        "import sys; from dicom_printer.cli import main; main(['status', '--json']);"
+        "print([m for m in ('pydicom', 'pynetdicom', 'numpy', 'PIL', 'watchdog') "
+        "if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == "[]"
