@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
@@ -46,6 +48,9 @@ class Images:
             check_size(image.height, image.width, self._limits, f"image {number}")
             spacing_mm = _spacing(image)
             image.load()
+            if image.mode.startswith("I;16"):
+                tags = getattr(image, "tag_v2", {})  # gone after the next line
+                return _from_sixteen(ImageOps.exif_transpose(image), tags), spacing_mm
             return _eight_bit(ImageOps.exif_transpose(image), number), spacing_mm
         except _UNREADABLE:
             raise damaged(f"image {number} cannot be decoded; it may be cut off") from None
@@ -66,9 +71,7 @@ def _spacing(image: Image.Image) -> float | None:
 
 
 def _eight_bit(image: Image.Image, number: int) -> Pixels:
-    """Return an image as gray or RGB: transparency on white, more than 8 bit scaled, not cut."""
-    if image.mode.startswith("I;16"):
-        return _from_sixteen(image)
+    """Return an image as gray or RGB, transparency on white."""
     if image.mode in {"I", "F", "LAB", "HSV"}:
         raise DocumentError(
             f"image {number} has pixels of an unusual kind (Pillow's mode {image.mode})",
@@ -86,9 +89,8 @@ def _eight_bit(image: Image.Image, number: int) -> Pixels:
     return np.asarray(image)
 
 
-def _from_sixteen(image: Image.Image) -> Pixels:
+def _from_sixteen(image: Image.Image, tags: Mapping[int, Any]) -> Pixels:
     """Scale 16 bit gray; a TIFF may use fewer of them, or have black and white swapped."""
-    tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
     top = (1 << bits) - 1
     wide = np.asarray(image).astype(np.uint32)
