@@ -23,13 +23,13 @@ check: $(VENV)/.dev
 $(VENV)/.demo: pyproject.toml packaging/system-packages
 	packaging/system-packages demo
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[cups]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[cups]'
 	touch $@
 
 $(VENV)/.dev: pyproject.toml packaging/system-packages
 	packaging/system-packages test
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
 clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from typing import Any
 
 from dicom_printer import checks
@@ -121,4 +122,4 @@ def demo(args: argparse.Namespace) -> int:
     """Run the whole way on this machine."""
     from dicom_printer.demo.run import run
 
-    return run(args.keep, print)
+    return run(args.keep, functools.partial(print, flush=True))
