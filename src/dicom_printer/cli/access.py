@@ -12,7 +12,7 @@ from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
-from dicom_printer.spool import Spool
+from dicom_printer.spool import INCOMING, Spool
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def spool_of(config: Config) -> Spool:
             "start the service once (`dicom-printer serve`), or correct [service] spool",
         )
     spool.become_owner()
-    spool.create()
+    if not (spool.root / INCOMING).is_dir():
+        spool.create()
     return spool
 
 

@@ -121,14 +121,16 @@ def open_database(path: Path) -> sa.Engine:
     sa_event.listen(engine, "connect", _prepare)
     sa_event.listen(engine, "begin", _begin)
     try:
-        with engine.begin() as connection:
+        # Only read where there is nothing to make: who looks must not wait for who writes.
+        with engine.connect().execution_options(reading=True) as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > VERSION:
-                raise SpoolError(
-                    f"{path} was written by a newer version of DICOM Printer",
-                    "install that version again",
-                )
-            if version < VERSION:
+        if version > VERSION:
+            raise SpoolError(
+                f"{path} was written by a newer version of DICOM Printer",
+                "install that version again",
+            )
+        if version < VERSION:
+            with engine.begin() as connection:
                 metadata.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except sa.exc.DatabaseError as error:
