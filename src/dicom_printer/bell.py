@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ _NETWORK = {
     "9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "ncpfs", "nfs",
     "nfs4", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
 }  # fmt: skip
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def filesystem(path: Path, mountinfo: str) -> str:
@@ -41,7 +43,7 @@ def filesystem(path: Path, mountinfo: str) -> str:
         fields = head.split(" ")
         if len(fields) < 5 or not tail:
             continue
-        mount = fields[4].replace("\\040", " ").rstrip("/")
+        mount = _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4]).rstrip("/")
         inside = f"{path}/".startswith(f"{mount}/")
         if inside and len(mount) >= len(best):
             best, kind = mount, tail.split(" ")[0]
