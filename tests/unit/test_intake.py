@@ -1,0 +1,250 @@
+"""The intake: what is committed becomes a row once, and what breaks the contract is named."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from jobs_made import commit
+from real_peers import wait_until
+
+from dicom_printer import checks
+from dicom_printer.config import Config
+from dicom_printer.intake import Intake, snapshot
+from dicom_printer.jobs import look, table
+from dicom_printer.jobs.store import Store
+from dicom_printer.spool import INCOMING, JOBS, REJECTED, Spool
+
+CONFIG = """
+[service]
+spool = "spool"
+settle = "0.1s"
+
+[defaults]
+Modality = "OT"
+
+[remote.pacs]
+ae_title = "PACS"
+host = "127.0.0.1"
+port = 104
+
+[printer.DICOM_Printer]
+workflow = "w"
+hot_folders = ["inbox"]
+
+[printer.Asks]
+workflow = "w"
+ask = ["PatientID", "AccessionNumber"]
+
+[[workflow.w]]
+action = "store"
+remote = "pacs"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "dicom-printer.toml").write_text(CONFIG)
+    return checks.load(tmp_path / "dicom-printer.toml")
+
+
+@pytest.fixture
+def arrivals() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def intake(config: Config, spool: Spool, store: Store, arrivals: list[str]) -> Iterator[Intake]:
+    made = Intake(config, spool, store, lambda: arrivals.append("a job"))
+    yield made
+    if made.is_alive():
+        made.stop()
+
+
+def only(store: Store) -> dict[str, Any]:
+    (job,) = look.listing(store)
+    return look.show(store, job["id"])
+
+
+def test_snapshot_of_a_printer(config: Config) -> None:
+    found = snapshot(config, "Asks")
+    assert found == {
+        "defaults": {"Modality": "OT"},
+        "steps": [{"action": "store", "remote": "pacs"}],
+    }
+    assert snapshot(config, "Nobody") is None
+
+
+def test_committed_job_is_adopted_once(intake: Intake, spool: Spool, store: Store) -> None:
+    ticket = commit(spool, title="Report", user="anna", attributes={"PatientID": " 4711 "})
+    assert intake.adopt() == 1
+    assert intake.adopt() == 0
+    job = only(store)
+    assert (job["id"], job["state"], job["printer"]) == (ticket.id, "ready", "DICOM_Printer")
+    assert (job["title"], job["user"], job["source"]) == ("Report", "anna", "test")
+    assert job["attributes"] == {"PatientID": "4711"}
+    assert spool.document(ticket).exists()
+    assert spool.incoming() == []
+
+
+def test_jobs_are_adopted_in_the_order_they_came(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    made = [commit(spool).id for _ in range(5)]
+    for age, job_id in enumerate(reversed(made)):
+        os.utime(spool.root / INCOMING / job_id, (1e9 - age, 1e9 - age))
+    assert intake.adopt() == 5
+    assert [job["id"] for job in look.listing(store)] == made
+
+
+def test_adopted_job_without_a_row_is_mended(intake: Intake, spool: Spool, store: Store) -> None:
+    ticket = commit(spool)
+    spool.adopt(ticket.id)
+    intake.mend()
+    intake.mend()
+    assert only(store)["id"] == ticket.id
+
+
+def test_same_print_handed_over_twice_is_one_job(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    first, second = commit(spool, dedup="cups:1"), commit(spool, dedup="cups:1")
+    assert intake.adopt() == 1
+    job = only(store)
+    assert spool.adopted() == [job["id"]]
+    assert job["id"] in {first.id, second.id}
+    assert [e["what"] for e in job["events"]] == ["accepted", "repeated"]
+
+
+def reason(spool: Spool) -> str:
+    (name,) = spool.rejected()
+    return (spool.root / REJECTED / name / "reason.txt").read_text()
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no ticket": (lambda d: (d / "ticket.json").unlink(), "is not whole"),
+    "no document": (lambda d: (d / "document.pdf").unlink(), "is not whole"),
+    "not JSON": (lambda d: (d / "ticket.json").write_text("{"), "is not JSON"),
+    "a field missing": (
+        lambda d: (d / "ticket.json").write_text('{"schema": 1}'),
+        "breaks the contract: id (Field required)",
+    ),
+    "another's": (
+        lambda d: (d / "ticket.json").write_text(
+            (d / "ticket.json").read_text().replace(d.name, "0" * 32)
+        ),
+        "belongs to another job",
+    ),
+    "a short document": (lambda d: (d / "document.pdf").write_bytes(b""), "has not the size"),
+}
+
+
+@pytest.mark.parametrize("directory", [INCOMING, JOBS])
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken_job_is_rejected_with_its_reason(
+    intake: Intake, spool: Spool, store: Store, what: str, directory: str
+) -> None:
+    breaks, expected = BROKEN[what]
+    broken, good = commit(spool), commit(spool)
+    if directory == JOBS:
+        spool.adopt(broken.id)
+    breaks(spool.root / directory / broken.id)
+    intake.mend()
+    assert intake.adopt() == 1
+    assert expected in reason(spool)
+    assert only(store)["id"] == good.id
+    assert spool.incoming() == []
+
+
+def test_stray_name_is_rejected_and_a_hidden_one_is_let_alone(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    (spool.root / INCOMING / "stray").mkdir()
+    (spool.root / INCOMING / ".probe-1").mkdir()
+    assert intake.adopt() == 0
+    assert reason(spool) == "not named by a job id\n"
+    assert (spool.root / INCOMING / ".probe-1").exists()
+    assert look.listing(store) == []
+
+
+def test_job_of_an_unknown_printer_is_held(intake: Intake, spool: Spool, store: Store) -> None:
+    commit(spool, printer="Renamed")
+    assert intake.adopt() == 1
+    job = only(store)
+    assert (job["state"], job["reason"]) == ("held", "printer unknown")
+    assert "dicom-printer retry --fresh JOB" in job["error"]
+
+
+@pytest.mark.parametrize(
+    ("printer", "expected"),
+    [("Asks", {"PatientID": "4711"}), ("DICOM_Printer", {})],
+)
+def test_typed_options_count_only_where_they_are_asked_for(
+    intake: Intake, spool: Spool, store: Store, printer: str, expected: dict[str, str]
+) -> None:
+    options = [("PatientID", "Custom.4711"), ("AccessionNumber", " "), ("PatientName", "X")]
+    commit(spool, printer=printer, options=options)
+    intake.adopt()
+    assert only(store)["attributes"] == expected
+
+
+def test_stated_attribute_goes_before_a_typed_one(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    commit(
+        spool,
+        printer="Asks",
+        options=[("PatientID", "Custom.typed")],
+        attributes={"PatientID": "stated"},
+    )
+    intake.adopt()
+    assert only(store)["attributes"] == {"PatientID": "stated"}
+
+
+def test_thread_takes_in_what_is_committed_and_what_is_dropped(
+    intake: Intake, spool: Spool, store: Store, arrivals: list[str], tmp_path: Path
+) -> None:
+    intake.start()
+    commit(spool)
+    wait_until(lambda: len(look.listing(store)) == 1, "the committed job")
+    (tmp_path / "inbox" / "a.pdf").write_bytes(b"%PDF-1.4")
+    wait_until(lambda: len(look.listing(store)) == 2, "the dropped job")
+    wait_until(lambda: len(arrivals) >= 2, "the call")
+    assert intake.troubles == []
+
+
+def test_job_table_that_cannot_be_written_costs_no_job(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    intake.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "submit", full)
+        first = commit(spool)
+        wait_until(lambda: bool(intake.troubles), "the trouble")
+        assert "the job table cannot be written" in intake.troubles[0]
+        assert spool.adopted() == [first.id]
+    assert intake.is_alive()
+    second = commit(spool)
+    wait_until(lambda: len(look.listing(store)) == 2, "both jobs")
+    wait_until(lambda: intake.troubles == [], "the end of the trouble")
+    assert {job["id"] for job in look.listing(store)} == {first.id, second.id}
+
+
+def test_folder_that_appears_later_is_served(
+    intake: Intake, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Intake, "_pause", lambda _: 0.05)
+    (tmp_path / "inbox").rmdir()
+    intake.start()
+    wait_until(lambda: bool(intake.troubles), "the trouble")
+    assert "not there" in intake.troubles[0]
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a.pdf").write_bytes(b"%PDF-1.4")
+    wait_until(lambda: len(look.listing(store)) == 1, "the job")
+    wait_until(lambda: intake.troubles == [], "the end of the trouble")
