@@ -152,8 +152,8 @@ class Site:
 
         jobs = [job for job in self.service.wait_until(idle) if job["id"] not in self.jobs]
         self.jobs |= {job["id"] for job in jobs}
-        assert [(job["state"], job["error"]) for job in jobs] == [("done", "")] * count
         pacs, archive = self._new(self._from_pacs()), self._new(self.archive.directory)
+        assert [(job["state"], job["error"]) for job in jobs] == [("done", "")] * count
         found = [self._of(job, pacs, archive) for job in jobs]
         assert len(pacs) == sum(len(one.pacs) for one in found)
         assert len(archive) == sum(len(one.archive) for one in found)
@@ -282,11 +282,16 @@ def test_two_files_at_once_are_two_jobs(site: Site, tmp_path: Path) -> None:
         arrived.assert_shows(pdf)
 
 
-def test_copies_are_not_sent_twice(site: Site, tmp_path: Path) -> None:
-    pdf = documents.report(tmp_path / "report.pdf", pages=2)
-    arrived = site.printed("-n", "2", pdf)
-    arrived.assert_whole(2)
-    arrived.assert_shows(pdf)
+@pytest.mark.parametrize("kind", ["pdf", "png", "txt", "ps"])
+def test_copies_are_not_sent_twice(site: Site, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"file.{kind}"
+    if kind == "pdf":
+        documents.report(file, pages=1)
+    elif kind == "png":
+        documents.png(file)
+    else:
+        file.write_text("%!PS-Adobe-3.0\n9 9 99 99 rectfill showpage\n" if kind == "ps" else "x\n")
+    site.printed("-n", "2", file).assert_whole(1)
 
 
 def test_a_title_of_any_characters_survives(site: Site, tmp_path: Path) -> None:
