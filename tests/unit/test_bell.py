@@ -82,6 +82,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "folder"
 
 
+def peek(rings: Bell) -> set[str]:
+    with rings._lock:
+        return set(rings._moved)
+
+
 def test_file_that_is_renamed_in_is_known_as_such_and_one_that_is_written_is_not(
     rings: Bell, rung: Rung, folder: Path, tmp_path: Path
 ) -> None:
@@ -91,9 +96,8 @@ def test_file_that_is_renamed_in_is_known_as_such_and_one_that_is_written_is_not
     outside = tmp_path / "outside.pdf"
     outside.write_bytes(b"x")
     outside.rename(folder / "sub" / "renamed.pdf")
-    found: set[str] = set()
-    wait_until(lambda: bool(found.update(rings.moved()) or found), "the move")
-    assert found == {str(folder / "sub" / "renamed.pdf")}
+    wait_until(lambda: bool(peek(rings)), "the move")
+    assert rings.moved() == {str(folder / "sub" / "renamed.pdf")}
     assert rings.moved() == set()
 
 
@@ -107,14 +111,8 @@ def test_file_that_is_written_to_after_it_was_renamed_is_not_complete_by_that(
         file.write(b"y")
     (folder / "last.part").write_bytes(b"x")
     (folder / "last.part").rename(folder / "last.pdf")
-    found: set[str] = set()
-    wait_until(lambda: str(folder / "last.pdf") in (found | peek(rings)), "the last move")
+    wait_until(lambda: str(folder / "last.pdf") in peek(rings), "the last move")
     assert str(folder / "a.pdf") not in peek(rings)
-
-
-def peek(rings: Bell) -> set[str]:
-    with rings._lock:
-        return set(rings._moved)
 
 
 def test_polling_rings_too(
