@@ -21,7 +21,7 @@ LAYERS = [
     {"actions"},
     {"hotfolder"},
     {"network", "capture", "pages", "ppd", "bell"},
-    {"attributes", "keywords", "placeholders"},
+    {"attributes", "keywords", "placeholders", "gray"},
     {"jobs", "spool"},
     {"ticket", "config"},
     {"errors", "__init__"},

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
+from dicom_printer.gray import to_gray
 from dicom_printer.pages.wire import Mode, Pixels
 
 _BAND = 256  # rows; three planes of them fit the processor's cache
@@ -17,7 +17,7 @@ def in_mode(pixels: Pixels, mode: Mode) -> Pixels:
     if mode == "auto" and is_gray(pixels):
         return np.ascontiguousarray(pixels[..., 0])
     if mode == "gray":
-        return np.asarray(Image.fromarray(pixels).convert("L"))
+        return to_gray(pixels)
     return pixels
 
 
