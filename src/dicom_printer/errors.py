@@ -108,6 +108,7 @@ class StepError(DicomPrinterError):
         super().__init__(message, remedy)
         if reason:
             self.reason = reason
+    policy: str | None = None
 
 
 class DocumentError(StepError):
@@ -145,6 +146,35 @@ class RemoteError(StepError):
 
 class RemoteUnreachableError(RemoteError):
     """No association, for a reason that lies with the network or with a peer that is down."""
+
+class MatchError(StepError):
+    """A remote answered a query, and the job is not matched.
+
+    Parameters
+    ----------
+    policy : str, optional
+        What the step's settings say of it: suspend, hold, continue or discard.
+    """
+
+    remedy = "see `dicom-printer match JOB`"
+
+    def __init__(self, message: str, remedy: str | None = None, *, policy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.policy = policy or None
+
+
+class NoMatchError(MatchError):
+    """No entry matches; it may be entered later."""
+
+    verdict = Verdict.TRANSIENT
+    reason = "no match"
+
+
+class SeveralMatchesError(MatchError):
+    """More than one entry matches: a person has to choose."""
+
+    reason = "several matches"
+
 
     verdict = Verdict.TRANSIENT
     reason = "remote unreachable"

@@ -17,6 +17,7 @@ from dicom_printer.attributes import shortened
 from dicom_printer.config import Remote, RemoteStep, Step, of_model
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import (
+    MatchError,
     RemoteError,
     RemoteUnreachableError,
     StepError,
@@ -148,7 +149,8 @@ class Workflow:
         if (request := running.requested()) is not None:
             raise Interrupted(request)
         transient = error.verdict is Verdict.TRANSIENT
-        policy = common.on_error.transient if transient else common.on_error.permanent
+        general = common.on_error.transient if transient else common.on_error.permanent
+        policy = error.policy or general
         again_at = self._note_remote(running, common, raw, error)
         if policy == "continue":
             running.advance(running.step + 1, f"{text} (continued)")
@@ -176,6 +178,8 @@ class Workflow:
         if error.verdict is Verdict.PERMANENT:
             remote_up(running.store, name)  # it answered, if only to refuse
         elif unreachable or running.failures == 0:
+        if isinstance(error, MatchError):
+            remote_up(running.store, name)
             # A document that a peer chokes on looks like a peer that is down. So only a
             # failure to associate, and a job's first failure, count against the remote:
             # after that it is the job that has to wait.
