@@ -98,7 +98,7 @@ def _step(
 def _when(step: dict[str, Any], where: tuple[str | int, ...]) -> Iterator[Mistake]:
     when = step.get("when")
     for name in when if isinstance(when, dict) else ():
-        if name.removeprefix("job.") not in placeholders.JOB_NAMES:
+        if not (name.startswith("job.") and name[4:] in placeholders.JOB_NAMES):
             yield from _keyword(name, dotted(*where, "when", name))
 
 

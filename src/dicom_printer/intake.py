@@ -35,6 +35,15 @@ def snapshot(config: Config, printer: str) -> Snapshot | None:
     return Snapshot(defaults=dict(config.defaults), steps=config.workflow[workflow])
 
 
+def attributes(config: Config, ticket: Ticket) -> dict[str, str]:
+    """Return what the producer stated, and what was typed into the print dialog."""
+    printer = config.printer.get(ticket.printer)
+    asked = printer.ask if printer else []
+    typed = {name: ppd.typed_value(ticket.option(name) or "") for name in asked}
+    stated = {name: text.strip() for name, text in (typed | ticket.attributes).items()}
+    return {name: text for name, text in stated.items() if text}
+
+
 class Intake:
     """Everything that comes in, in one thread.
 
@@ -120,23 +129,15 @@ class Intake:
                 "`dicom-printer retry --fresh JOB`, or discard the job",
             )
         empty = Snapshot(defaults={}, steps=[])
-        earlier = table.submit(self._store, ticket, steps or empty, self._attributes(ticket), held)
+        earlier = table.submit(
+            self._store, ticket, steps or empty, attributes(self._config, ticket), held
+        )
         if earlier is None:
             logger.info("job %s: accepted from %s", job_id[:8], ticket.source)
         elif earlier != job_id:
             logger.info("job %s: repeats job %s, dropped", job_id[:8], earlier[:8])
             self._spool.remove(job_id)
         return earlier is None
-
-    def _attributes(self, ticket: Ticket) -> dict[str, str]:
-        """Return what the producer stated, and what was typed into the print dialog."""
-        printer = self._config.printer.get(ticket.printer)
-        typed = {
-            name: ppd.typed_value(ticket.option(name) or "")
-            for name in (printer.ask if printer else [])
-        }
-        stated = {name: text.strip() for name, text in (typed | ticket.attributes).items()}
-        return {name: text for name, text in stated.items() if text}
 
     def _run(self) -> None:
         while not self._stopped:

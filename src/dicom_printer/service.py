@@ -213,3 +213,4 @@ class Service:
             for job_id in ids:
                 self._spool.remove(job_id)
             table.forget(self._store, ids)
+        self._spool.sweep()

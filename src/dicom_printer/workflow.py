@@ -95,6 +95,7 @@ class Workflow:
         """Carry one step out; True where the job may go on with the next one."""
         number, name = running.step + 1, str(raw.get("action"))
         label = f"step {number} ({name})"
+        common = Step(action=name)  # what holds where the step itself cannot be read
         try:
             common = _common(raw)
             values = _values(running, ticket)
@@ -172,14 +173,14 @@ class Workflow:
             return None
         if isinstance(error, _KnownDownError):
             return error.down.until
+        if isinstance(error, MatchError):
+            remote_up(running.store, name)
         if not isinstance(error, RemoteError):
             return None
         unreachable = isinstance(error, RemoteUnreachableError)
         if error.verdict is Verdict.PERMANENT:
             remote_up(running.store, name)  # it answered, if only to refuse
         elif unreachable or running.failures == 0:
-        if isinstance(error, MatchError):
-            remote_up(running.store, name)
             # A document that a peer chokes on looks like a peer that is down. So only a
             # failure to associate, and a job's first failure, count against the remote:
             # after that it is the job that has to wait.

@@ -61,6 +61,7 @@ def test_what_is_in_order_has_no_mistakes() -> None:
         ("{job.title}", "{job.titel}", "workflow.to_pacs[1].attributes.StudyDescription: {job.titel} is not known; there are"),
         ("{job.title}", "{PatientId}", 'did you mean "PatientID"?'),
         ("{ AccessionNumber =", "{ Accession =", "workflow.to_pacs[2].when.Accession: "),
+        ("{ AccessionNumber =", "{ title =", "workflow.to_pacs[2].when.title: "),
         ('"."', '"("', "workflow.to_pacs[2].when.AccessionNumber: is not a regular expression"),
         ('["PatientID"]', '["PatientIdentifier"]', "printer.DICOM_Printer.ask[0]: "),
         ("InstitutionName", "InstitutionNmae", 'defaults.InstitutionNmae: "InstitutionNmae" is not a DICOM keyword; did you mean "InstitutionName"?'),

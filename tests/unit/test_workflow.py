@@ -295,6 +295,7 @@ def test_a_service_that_must_stop_puts_the_job_back(spool: Spool, store: Store) 
     [
         ({"action": "nonsense"}, "action unknown"),
         ({"action": "scripted", "txet": "typo"}, "step unusable"),
+        ({"action": "scripted", "retry": {"frist": "1m"}}, "step unusable"),
         ({"action": "scripted_remote", "remote": "gone"}, "remote unknown"),
     ],
 )

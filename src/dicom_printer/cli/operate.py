@@ -10,11 +10,10 @@ import sys
 from dicom_printer import checks
 from dicom_printer.cli.access import Access, opened
 from dicom_printer.errors import DicomPrinterError, UsageError
-from dicom_printer.intake import snapshot
+from dicom_printer.intake import attributes, snapshot
 from dicom_printer.jobs import look
-from dicom_printer.jobs.operate import Operation
+from dicom_printer.jobs.operate import Fresh, Operation
 from dicom_printer.jobs.operate import operate as operate_on
-from dicom_printer.jobs.store import Snapshot
 
 # What a verb takes with --all where no state is named.
 _STATES = {
@@ -54,8 +53,8 @@ def _chosen(args: argparse.Namespace, access: Access) -> list[str]:
     ]
 
 
-def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Snapshot]:
-    """Return the workflow that each job begins anew with, with ``--fresh``."""
+def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Fresh]:
+    """Return what each job begins anew with, with ``--fresh``."""
     if not args.fresh:
         return {}
     config = checks.load(args.config)
@@ -67,5 +66,6 @@ def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Snapshot]:
                 f'printer "{job["printer"]}" of job {job["id"][: look.SHORT]} is not configured',
                 "add it to the configuration first",
             )
-        found[job["id"]] = steps
+        stated = attributes(config, access.spool.ticket(job["id"]))
+        found[job["id"]] = Fresh(steps, stated)
     return found

@@ -148,7 +148,10 @@ def remotes(store: Store) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {
             r.remote: {"waiting": r.waiting, "up": True} for r in c.execute(query)
         }
+        now = store.clock()
         for r in c.execute(sa.select(remote)):
+            if r.down_until <= now and r.name not in found:
+                continue  # nobody waits for it, so nobody has asked it since
             found.setdefault(r.name, {"waiting": 0}).update(
                 up=False,
                 error=r.error,

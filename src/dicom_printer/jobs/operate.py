@@ -6,6 +6,7 @@ at the next page.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +51,29 @@ class Operation:
         return f"{self.verb} {BY_PERSON}" + (f": {self.reason}" if self.reason else "")
 
 
-def operate(store: Store, job_id: str, operation: Operation, fresh: Snapshot | None = None) -> bool:
+@dataclass(frozen=True)
+class Fresh:
+    """What a job that begins anew begins with.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+        The workflow as it is configured now.
+    attributes : mapping of str to str
+        What the job came with, as it is read now.
+    """
+
+    snapshot: Snapshot
+    attributes: Mapping[str, str]
+
+
+def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None = None) -> bool:
     """Carry an operation out on one job.
 
     Parameters
     ----------
-    fresh : Snapshot, optional
-        With ``retry``: the workflow to begin anew with, in place of the job's own.
+    fresh : Fresh, optional
+        With ``retry``: what to begin anew with.
 
     Returns
     -------
@@ -94,6 +111,10 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Snapshot | N
             c.execute(sa.update(remote).where(remote.c.name == row.remote).values(down_until=now))
         log(c, now, job_id, operation.verb, operation.text, operation.user)
     return True
+
+
+def _remote_of_step(steps: list[dict[str, Any]], step: int) -> str | None:
+    return steps[step].get("remote") if step < len(steps) else None
 
 
 def _values(operation: Operation) -> dict[str, Any]:

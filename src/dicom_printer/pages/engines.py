@@ -63,7 +63,7 @@ def open_document(path: Path, limits: Limits, engine: str = "pdfium") -> Documen
         opened.close()
         raise DocumentError(
             f"the document has {opened.count} pages; [pages] max_pages is {limits.max_pages}",
-            "raise max_pages and `dicom-printer retry JOB`, or print it in parts",
+            "raise max_pages, restart and `dicom-printer retry JOB`, or print it in parts",
             reason="too many pages",
         )
     return opened

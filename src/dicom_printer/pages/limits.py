@@ -86,7 +86,7 @@ def check_size(rows: int, columns: int, limits: Limits, what: str) -> None:
         raise DocumentError(
             f"{what} would have {columns} x {rows} pixels; [pages] max_pixels is "
             f"{limits.max_pixels}, and no side may have more than {MAX_SIDE}",
-            "lower the step's dpi or raise max_pixels, then `dicom-printer retry --fresh JOB`",
+            "lower the step's dpi or raise max_pixels, restart, `dicom-printer retry --fresh JOB`",
             reason="page too large",
         )
 

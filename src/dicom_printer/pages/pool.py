@@ -138,7 +138,7 @@ class Renderer:
         what = f"page {request['number']}" if "number" in request else "the document"
         raise DocumentError(
             f"{what} cannot be rendered within the limits by either engine: {'; '.join(ends)}",
-            "raise the limits in [pages] if the document is in order, or discard the job",
+            "where the document is in order, raise the limits in [pages], restart and retry",
             reason="limit exceeded",
         )
 

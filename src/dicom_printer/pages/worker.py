@@ -124,7 +124,7 @@ def serve(requests: BinaryIO, answers: RawIOBase) -> None:
         except MemoryError:
             message = _error(
                 f"the document needs more than the {limits.memory} bytes of [pages] memory",
-                "lower the step's dpi, or raise the limit if the document is in order",
+                "lower the step's dpi or raise it, restart, `dicom-printer retry --fresh JOB`",
                 "limit exceeded",
             )
         _write(answers, wire.line(message))

@@ -12,9 +12,9 @@ import pytest
 from jobs_made import claim, commit, submit
 
 from dicom_printer.cli import main
-from dicom_printer.jobs import look
+from dicom_printer.jobs import look, table
 from dicom_printer.jobs.remotes import remote_down
-from dicom_printer.jobs.store import Store
+from dicom_printer.jobs.store import Snapshot, Store
 from dicom_printer.spool import Spool
 
 CONFIG = """
@@ -28,6 +28,7 @@ port = 104
 
 [printer.DICOM_Printer]
 workflow = "to_pacs"
+ask = ["PatientID"]
 
 [[workflow.to_pacs]]
 action = "store"
@@ -160,13 +161,17 @@ def test_discard_wants_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--reason" in capsys.readouterr().err
 
 
-def test_retry_fresh_takes_the_workflow_of_now(
-    store: Store, capsys: pytest.CaptureFixture[str]
+def test_retry_fresh_takes_the_workflow_of_now_and_what_was_typed(
+    store: Store, spool: Spool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job_id = submit(store, 1, {"action": "store", "remote": "gone"})
-    claim(store).hold("remote unknown", "gone")
-    assert run(capsys, "retry", "--fresh", job_id)[0] == 0
-    assert look.show(store, job_id)["workflow"] == [{"action": "store", "remote": "pacs"}]
+    made = commit(spool, options=[("PatientID", "Custom.4711"), ("PatientName", "not asked")])
+    spool.adopt(made.id)
+    old = Snapshot(defaults={}, steps=[{"action": "store", "remote": "gone"}])
+    table.submit(store, made, old, {}, ("printer unknown", "no such printer"))
+    assert run(capsys, "retry", "--fresh", made.id)[0] == 0
+    found = look.show(store, made.id)
+    assert found["workflow"] == [{"action": "store", "remote": "pacs"}]
+    assert found["attributes"] == {"PatientID": "4711"}
 
 
 def test_submit_puts_each_file_into_the_spool(

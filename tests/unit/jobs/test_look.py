@@ -42,6 +42,13 @@ def test_counts_and_last_error(store: Store, clock: Clock) -> None:
     assert look.last_error(store) == {"DICOM_Printer": "the answer is lost"}
 
 
+def test_a_remote_that_nobody_waits_for_is_not_down_for_ever(store: Store, clock: Clock) -> None:
+    remote_down(store, "pacs", "connection refused", lambda _: 60)
+    assert look.remotes(store)["pacs"]["up"] is False
+    clock.forward(60)
+    assert look.remotes(store) == {}
+
+
 def test_a_remote_that_is_down_says_why_and_until_when(store: Store) -> None:
     until = remote_down(store, "pacs", "connection refused", lambda _: 60)
     found = look.remotes(store)["pacs"]

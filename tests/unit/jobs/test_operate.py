@@ -3,7 +3,7 @@ from jobs_made import Clock, claim, submit
 
 from dicom_printer.errors import JobStateError, NoSuchJobError
 from dicom_printer.jobs import look, table
-from dicom_printer.jobs.operate import Operation, operate
+from dicom_printer.jobs.operate import Fresh, Operation, operate
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
 
@@ -63,7 +63,16 @@ def test_retry_fresh_begins_anew(store: Store) -> None:
     job = claim(store)
     job.advance(1, "")
     job.hold("remote refused", "no")
-    fresh = Snapshot(defaults={}, steps=[{"action": "store", "remote": "new"}])
-    operate(store, job_id, Operation("retry", "anna"), fresh)
+    now = Snapshot(defaults={}, steps=[{"action": "store", "remote": "new"}])
+    operate(store, job_id, Operation("retry", "anna"), Fresh(now, {"PatientID": "typed"}))
     again = claim(store)
-    assert (again.step, again.snapshot) == (0, fresh)
+    assert (again.step, again.snapshot) == (0, now)
+    assert again.attributes == {"PatientID": "typed"}
+
+
+def test_retry_of_a_held_job_asks_a_remote_that_was_down(store: Store) -> None:
+    job_id = submit(store)
+    remote_down(store, "pacs", "refused", lambda _: 900)
+    claim(store).hold("remote unreachable", "given up")
+    operate(store, job_id, Operation("retry", "anna"))
+    assert claim(store).acquire("pacs") is True
