@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_printer import actions, config, placeholders
+from dicom_printer import actions, config, placeholders, ppd
+from dicom_printer.attributes import check_value, name_of
 from dicom_printer.config import Config, Mistake, RemoteStep, dotted, nearest, of_model
+from dicom_printer.errors import BadValueError, ConfigError
 from dicom_printer.keywords import keyword
 
 
@@ -54,21 +56,44 @@ def _names(raw: dict[str, Any]) -> Iterator[Mistake]:
     """Check what must be DICOM keywords outside the steps."""
     defaults = raw.get("defaults")
     for name, text in defaults.items() if isinstance(defaults, dict) else ():
-        yield from _keyword(name, dotted("defaults", name))
+        yield from _stated(name, text, dotted("defaults", name))
         yield from _placeholders(text, ("defaults", name))
     printers = raw.get("printer")
     for name, printer in printers.items() if isinstance(printers, dict) else ():
         asked = printer.get("ask") if isinstance(printer, dict) else None
         for i, entry in enumerate(asked if isinstance(asked, list) else ()):
             if isinstance(entry, str):
-                yield from _keyword(entry, dotted("printer", name, "ask", i))
+                key = dotted("printer", name, "ask", i)
+                yield from _keyword(entry, key) or _question(entry, key)
 
 
-def _keyword(name: str, key: str) -> Iterator[Mistake]:
+def _keyword(name: str, key: str) -> list[Mistake]:
     try:
         keyword(name)
     except ValueError as error:
-        yield Mistake(key, str(error))
+        return [Mistake(key, str(error))]
+    return []
+
+
+def _question(name: str, key: str) -> list[Mistake]:
+    """Check that a keyword can be a field in the print dialog."""
+    try:
+        ppd.with_questions(ppd.base_ppd(), [name])
+    except ConfigError as error:
+        return [Mistake(key, str(error))]
+    return []
+
+
+def _stated(name: str, text: object, key: str) -> list[Mistake]:
+    """Check a value that is stated outright; one with placeholders is checked when it is known."""
+    wrong = _keyword(name, key)
+    if wrong or not isinstance(text, str):
+        return wrong
+    try:
+        name_of(name) if "{" in text else check_value(name, text)
+    except BadValueError as error:
+        return [Mistake(key, error.message)]
+    return []
 
 
 def _step(
@@ -84,9 +109,13 @@ def _step(
         yield Mistake(dotted(*where, "action"), f'there is no action "{name}"{hint}')
         return
     try:
-        action.Settings.model_validate(step)
+        settings = action.Settings.model_validate(step)
     except ValidationError as error:
         yield from of_model(action.Settings, error, *where)
+    else:
+        for key, table in settings.stated().items():
+            for attribute, text in table.items():
+                yield from _stated(attribute, text, dotted(*where, key, attribute))
     yield from _when(step, where)
     if issubclass(action.Settings, RemoteStep):
         yield from _remote(raw, step, where)

@@ -66,6 +66,10 @@ def test_what_is_in_order_has_no_mistakes() -> None:
         ('["PatientID"]', '["PatientIdentifier"]', "printer.DICOM_Printer.ask[0]: "),
         ("InstitutionName", "InstitutionNmae", 'defaults.InstitutionNmae: "InstitutionNmae" is not a DICOM keyword; did you mean "InstitutionName"?'),
         ("dpi = 200", 'retry = { first = "1h", longest = "1m" }', "workflow.to_pacs[2].retry: first, longest and give_up must be in rising order"),
+        ('Modality = "DOC"', 'Modality = "not a code"', "workflow.to_pacs[1].attributes.Modality: the value of Modality does not fit its VR CS"),
+        ('Modality = "DOC"', 'Rows = "1"', "workflow.to_pacs[1].attributes.Rows: Rows follows from the image itself"),
+        ('InstitutionName = "Example Hospital"', 'StudyDate = "yesterday"', "defaults.StudyDate: the value of StudyDate does not fit"),
+        ('["PatientID"]', '["ScheduledProcedureStepDescription"]', "cannot be an option of a print queue"),
         ("dpi = 200", 'on_error = "ignore"', "'ignore' is not one of"),
     ],
 )  # fmt: skip

@@ -13,6 +13,10 @@ class Settings(Step):
 
     attributes: dict[Keyword, str]
 
+    def stated(self) -> dict[str, dict[str, str]]:
+        """Return the attributes that this step states outright, by its key, to be checked."""
+        return {"attributes": self.attributes}
+
 
 def run(step: Settings, job: Job) -> str:
     """Put the step's attributes into the job, over what is there."""

@@ -169,6 +169,10 @@ class RemoteStep(Step):
 
     remote: str
 
+    def stated(self) -> dict[str, dict[str, str]]:
+        """Return the attributes that this step states outright, by its key, to be checked."""
+        return {}
+
 
 class Config(Table):
     """The whole file. Steps stay as they were written: each action checks its own."""
