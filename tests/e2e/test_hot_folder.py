@@ -59,6 +59,11 @@ def service(tmp_path: Path, inbox: Path, scp: ScriptedSCP) -> Iterator[RunningSe
         yield running
 
 
+def small(path: Path, number: int) -> None:
+    """Write a PDF of one small page, of another width for each number."""
+    path.write_bytes(documents.raw_pdf([f"/MediaBox [0 0 {200 + number} 200]"]))
+
+
 def write_slowly(path: Path, content: bytes, pieces: int = 14) -> None:
     """Append piece by piece, opening anew for each, over five seconds and more."""
     size = len(content) // pieces + 1
@@ -74,9 +79,7 @@ def test_200_files_at_once_and_one_written_slowly(
     outside = tmp_path / "outside"
     outside.mkdir()
     for number in range(MANY):
-        page = f"BT /F1 12 Tf ({number}) Tj ET".encode()
-        pdf = documents.raw_pdf([f"/MediaBox [0 0 {200 + number} 200]"], [page])
-        (outside / f"{number}.pdf").write_bytes(pdf)
+        small(outside / f"{number}.pdf", number)
     slow = documents.report(tmp_path / "slow.pdf", pages=2).read_bytes()
     writer = threading.Thread(target=write_slowly, args=(inbox / "slow.pdf", slow))
     writer.start()
@@ -94,6 +97,27 @@ def test_200_files_at_once_and_one_written_slowly(
     assert [job["pages"] for job in jobs if job["title"] == "slow"] == [2]
     assert list(inbox.iterdir()) == []
     assert len(scp.stores) == len(set(scp.stored_uids)) == MANY + 2
+
+
+def test_kill_while_files_are_taken(
+    service: RunningService, scp: ScriptedSCP, inbox: Path, tmp_path: Path
+) -> None:
+    for number in range(60):
+        small(tmp_path / f"{number}.pdf", number)
+    for number in range(60):
+        (tmp_path / f"{number}.pdf").rename(inbox / f"{number}.pdf")
+    for left in (40, 20):
+        while len(list(inbox.iterdir())) > left:
+            assert service.process is not None and service.process.poll() is None
+            time.sleep(0.01)
+        service.kill9()
+        service.start()
+    jobs = service.wait_until(
+        lambda jobs: len(jobs) == 60 and all(job["state"] == "done" for job in jobs)
+    )
+    assert {job["title"] for job in jobs} == {str(number) for number in range(60)}
+    assert list(inbox.iterdir()) == []
+    assert len(set(scp.stored_uids)) == 60
 
 
 def test_what_does_not_belong_there(
