@@ -304,14 +304,22 @@ def test_a_title_of_any_characters_survives(site: Site, tmp_path: Path) -> None:
         assert ds.SeriesDescription == title.replace("\\", "/")
 
 
-@pytest.mark.parametrize("typed", ["Custom.4711", "4711"])
+@pytest.mark.parametrize(
+    ("typed", "patient"),
+    [
+        ("Custom.4711", "4711"),
+        ("4711", "4711"),
+        ("'Custom.PID 4711-Ü'", "PID 4711-Ü"),
+        ("None", ""),
+    ],
+)
 def test_what_was_typed_into_the_dialog_is_in_the_dataset(
-    site: Site, tmp_path: Path, typed: str
+    site: Site, tmp_path: Path, typed: str, patient: str
 ) -> None:
     pdf = documents.report(tmp_path / "a.pdf", pages=1)
     arrived = site.printed("-o", f"PatientID={typed}", "-t", "Report ACC20261 of today", pdf)
     for (ds,) in (arrived.pacs, arrived.archive):
-        assert (ds.PatientID, ds.AccessionNumber) == ("4711", "20261")
+        assert (ds.PatientID, ds.AccessionNumber) == (patient, "20261")
 
 
 def test_what_was_not_asked_for_stays_out_of_the_dataset(site: Site, tmp_path: Path) -> None:
