@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pydicom import DataElement
+from pydicom import DataElement, Dataset, Sequence
 from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.tag import BaseTag, Tag
@@ -15,8 +15,11 @@ from pydicom.valuerep import MAX_VALUE_LEN, validate_value
 
 from dicom_printer.errors import BadValueError
 
-Attributes = Mapping[str, str]
-"""DICOM keyword, or ``(gggg,eeee)``, to text; several values are joined by a backslash."""
+Value = str | list[dict[str, "Value"]]
+"""Text, several values joined by a backslash; or the items of a sequence."""
+
+Attributes = Mapping[str, Value]
+"""DICOM keyword, or ``(gggg,eeee)``, to its value."""
 
 _TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 
@@ -75,7 +78,7 @@ _EXPECTED = {
 """What a value has to be, by value representation (PS3.5 section 6.2); no others can be stated."""
 
 
-def check_value(keyword: str, value: str) -> None:
+def check_value(keyword: str, value: Value) -> None:
     """Check that a value can be stated for an attribute (PS3.5 section 6.2).
 
     Raises
@@ -86,10 +89,12 @@ def check_value(keyword: str, value: str) -> None:
     element(keyword, value)
 
 
-def element(keyword: str, text: str) -> DataElement:
-    """Return the element that an attribute and its text make; raise as :func:`check_value`."""
-    tag, name = _stateable(keyword)
+def element(keyword: str, text: Value) -> DataElement:
+    """Return the element that an attribute and its value make; raise as :func:`check_value`."""
+    tag, name = _stateable(keyword, sequence=isinstance(text, list))
     vr = dictionary_VR(tag)
+    if isinstance(text, list):
+        return DataElement(tag, vr, Sequence(map(_item, text)))
     if not text:
         return DataElement(tag, vr, None if vr in _NUMBERS else "")
     parts = [text] if vr in _SINGLE else text.split("\\")
@@ -110,6 +115,23 @@ def element(keyword: str, text: str) -> DataElement:
             f"the value of {name} does not fit its VR {vr}: {_EXPECTED[vr]} is expected"
         ) from None
     return DataElement(tag, vr, values if len(values) > 1 else values[0])
+
+
+def _item(attributes: Attributes) -> Dataset:
+    ds = Dataset()
+    for keyword, value in attributes.items():
+        ds.add(element(keyword, value))
+    return ds
+
+
+def texts(value: Value) -> Iterator[str]:
+    """Return every text in a value, those within sequences too."""
+    if isinstance(value, str):
+        yield value
+        return
+    for item in value:
+        for inner in item.values():
+            yield from texts(inner)
 
 
 def shortened(keyword: str, value: str) -> str:
@@ -136,7 +158,7 @@ def name_of(keyword: str) -> str:
     return _stateable(keyword)[1]
 
 
-def _stateable(keyword: str) -> tuple[BaseTag, str]:
+def _stateable(keyword: str, *, sequence: bool | None = None) -> tuple[BaseTag, str]:
     """Return tag and keyword of an attribute that may be stated from outside."""
     found = _TAG.fullmatch(keyword)
     number = (int(found[1], 16) << 16 | int(found[2], 16)) if found else tag_for_keyword(keyword)
@@ -158,7 +180,9 @@ def _stateable(keyword: str) -> tuple[BaseTag, str]:
         raise BadValueError(
             f"{name} follows from the image itself and cannot be stated", "leave it out"
         )
-    if vr not in _EXPECTED:
+    if sequence and vr != "SQ":
+        raise BadValueError(f"{name} is no sequence", "leave it out")
+    if vr not in _EXPECTED and (vr != "SQ" or sequence is False):
         raise BadValueError(f"{name} has the VR {vr}, which text cannot state", "leave it out")
     return tag, name
 

@@ -20,6 +20,7 @@ from dicom_printer.attributes import (
     element,
     name_of,
     shortened,
+    texts,
 )
 from dicom_printer.errors import DocumentError
 
@@ -103,7 +104,7 @@ def dataset(
     ds.SOPClassUID = SOP_CLASS
     ds.SOPInstanceUID = uid(job_id, "page", page_number, *kind)
     ds.InstanceNumber = instance_number
-    ds.SpecificCharacterSet = character_set(stated.values())
+    ds.SpecificCharacterSet = character_set(t for value in stated.values() for t in texts(value))
     if spacing_mm is not None:
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dicom_printer.errors import ValueMissingError
+from dicom_printer.ticket import Ticket
 
 JOB_NAMES = frozenset({"id", "title", "filename", "user", "host", "printer"})
 _PLACEHOLDER = re.compile(
@@ -22,6 +23,17 @@ _PLACEHOLDER = re.compile(
     r"|(?P<stray>[{}])"
 )
 _CLOCK = {"today": "%Y%m%d", "now": "%H%M%S"}
+_PLAIN = str.maketrans({c: " " for c in range(32)} | {"\\": "/", "\x7f": " "})
+
+
+def values(ticket: Ticket, attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return what placeholders may name: the job's fields and attributes that are text.
+
+    A title cannot smuggle a second value in.
+    """
+    fields = {f"job.{n}": str(getattr(ticket, n)) for n in JOB_NAMES}
+    plain = {name: text.translate(_PLAIN).strip() for name, text in fields.items()}
+    return {n: t for n, t in (plain | dict(attributes)).items() if t and isinstance(t, str)}
 
 
 def problems(text: str) -> list[str]:

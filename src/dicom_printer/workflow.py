@@ -33,8 +33,6 @@ from dicom_printer.ticket import Ticket
 
 logger = logging.getLogger(__name__)
 
-_PLAIN = str.maketrans({c: " " for c in range(32)} | {"\\": "/", "\x7f": " "})
-
 
 class Interrupted(Exception):  # noqa: N818 - no error: somebody wants the job back
     """The job must not go on now: an operator asked for it, or the service stops.
@@ -98,7 +96,7 @@ class Workflow:
         common = Step(action=name)  # what holds where the step itself cannot be read
         try:
             common = _common(raw)
-            values = _values(running, ticket)
+            values = placeholders.values(ticket, running.attributes)
             if not _wanted(common, values):
                 running.advance(number, f"{label}: skipped by when")
                 return True
@@ -255,13 +253,6 @@ def _unusable(model: type[Step], error: ValidationError) -> StepError:
         "correct the workflow, then `dicom-printer retry --fresh JOB`",
         reason="step unusable",
     )
-
-
-def _values(running: Running, ticket: Ticket) -> dict[str, str]:
-    """Return what placeholders may name. A title cannot smuggle a second value in."""
-    values = {f"job.{n}": str(getattr(ticket, n)) for n in placeholders.JOB_NAMES}
-    plain = {name: text.translate(_PLAIN).strip() for name, text in values.items()}
-    return {n: t for n, t in (plain | running.attributes).items() if t}
 
 
 def _wanted(step: Step, values: Mapping[str, str]) -> bool:

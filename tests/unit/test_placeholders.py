@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jobs_made import ticket
 
 from dicom_printer.errors import ValueMissingError
-from dicom_printer.placeholders import fill, names, problems
+from dicom_printer.placeholders import fill, names, problems, values
 
 NOW = datetime(2026, 3, 1, 14, 5, 6, tzinfo=UTC)
 VALUES = {"PatientID": "4711", "job.title": "Befund {PatientName}", "(0008,0050)": "A1"}
@@ -62,3 +63,12 @@ def test_a_value_comes_out_as_it_went_in(value: str) -> None:
 def test_no_template_breaks_the_parser(template: str) -> None:
     if not problems(template) and not names(template):
         fill(template, {f"job.{n}": "x" for n in ("id", "title")} | VALUES, NOW)
+
+
+def test_only_text_can_be_named() -> None:
+    attributes = {"PatientID": "1", "StudyID": "", "RequestAttributesSequence": [{"StudyID": "x"}]}
+    found = values(ticket(title="a\nb\\c", user="erna"), attributes)
+    assert found["PatientID"] == "1"
+    assert found["job.title"] == "a b/c"
+    assert found["job.user"] == "erna"
+    assert not {"StudyID", "RequestAttributesSequence"} & set(found)

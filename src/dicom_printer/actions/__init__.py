@@ -17,6 +17,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from dicom_printer import placeholders
+from dicom_printer.attributes import Value
 from dicom_printer.config import Remote, Step
 from dicom_printer.jobs.running import Running
 from dicom_printer.pages import Renderer
@@ -67,9 +69,14 @@ class Job:
         return self.ticket.id
 
     @property
-    def attributes(self) -> dict[str, str]:
+    def attributes(self) -> dict[str, Value]:
         """What is known for the datasets, by DICOM keyword; an action may add to it."""
         return self.running.attributes
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What placeholders may name."""
+        return placeholders.values(self.ticket, self.attributes)
 
     @property
     def created(self) -> datetime:

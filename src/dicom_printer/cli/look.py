@@ -217,7 +217,10 @@ def _print_job(found: dict[str, Any]) -> None:
          step.get("action"), step.get("remote"))
         for i, step in enumerate(found["workflow"], 1)
     ])  # fmt: skip
-    _section(console, "attributes", ["keyword", "value"], sorted(found["attributes"].items()))
+    _section(console, "attributes", ["keyword", "value"], [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in sorted(found["attributes"].items())
+    ])  # fmt: skip
     _section(console, "accepted instances", ["page", "remote", "status", "SOP Instance UID"], [
         (i["page"], i["remote"], f"0x{i['status']:04X}", i["sop_instance_uid"])
         for i in found["instances"]

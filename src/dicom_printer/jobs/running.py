@@ -28,8 +28,9 @@ class Running:
     ----------
     step : int
         The position in the snapshot's steps that comes next.
-    attributes : dict of str to str
-        What is known for the datasets, by DICOM keyword; written with each change of state.
+    attributes : dict
+        What is known for the datasets, by DICOM keyword: text, or a list of such dicts for a
+        sequence; written with each change of state.
     failures : int
         How often the present step has failed.
     give_up_at : float or None
@@ -41,7 +42,7 @@ class Running:
     printer: str
     snapshot: Snapshot
     step: int
-    attributes: dict[str, str]
+    attributes: dict[str, Any]
     failures: int
     give_up_at: float | None
     fence: int
