@@ -17,6 +17,8 @@ import numpy as np
 import psutil
 import pytest
 from programs import require
+from reportlab.lib.colors import Color
+from reportlab.pdfgen.canvas import Canvas
 
 from dicom_printer.config.models import Pages
 from dicom_printer.errors import DocumentError, RenderError
@@ -129,7 +131,7 @@ def test_the_comparison_sees_what_is_wrong(renderer: Renderer, tmp_path: Path) -
     assert not agree(one, three)
 
 
-def test_crop_box_form_and_annotation(renderer: Renderer, tmp_path: Path) -> None:
+def test_crop_box_and_annotation(renderer: Renderer, tmp_path: Path) -> None:
     require("pdftoppm")
     path = tmp_path / "c.pdf"
     square = "/Subtype /Square /Rect [60 60 100 100] /F 4 /AP << /N 6 0 R >>"
@@ -150,6 +152,16 @@ def test_crop_box_form_and_annotation(renderer: Renderer, tmp_path: Path) -> Non
     assert page.pixels[150, 60].tolist() == [255, 0, 0]  # the annotation
     assert page.pixels[150, 160].tolist() == [0, 0, 255]
     assert agree(page.pixels, reference(path, 1))
+
+
+def test_what_was_filled_into_a_form_is_there(renderer: Renderer, tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "f.pdf"), pagesize=(200, 100))
+    red = Color(1, 0, 0)
+    canvas.acroForm.textfield(x=20, y=20, width=100, height=40, value="7", fillColor=red)
+    canvas.showPage()
+    canvas.save()
+    (page,) = rendered(renderer, tmp_path / "f.pdf")
+    assert page.pixels[130, 200].tolist() == [255, 0, 0]
 
 
 def test_gray_is_found_and_made(renderer: Renderer, tmp_path: Path) -> None:
@@ -189,8 +201,9 @@ def test_text(renderer: Renderer, tmp_path: Path) -> None:
     assert "Page 1" in text
     assert "Page 2" in text
     assert renderer.text(documents.png(tmp_path / "x.png")) == ""
-    with pytest.raises(DocumentError):
+    with pytest.raises(DocumentError) as caught:
         renderer.text(documents.encrypted(tmp_path / "e.pdf"))
+    assert caught.value.reason == "document encrypted"
 
 
 # --- documents that are not in order
@@ -321,8 +334,7 @@ def test_poppler_opens_what_pdfium_refuses(renderer: Renderer, tmp_path: Path) -
     path = tmp_path / "x.pdf"
     box = ["/MediaBox [0 0 200 300] /CropBox [20 30 120 180] /Rotate 90"]
     data = documents.raw_pdf(box, [b"0 0 1 rg 30 40 20 20 re f"])
-    lock = b"/Root 1 0 R /Encrypt << /Filter /Standard /V 9 >> /ID [(a)(b)]"
-    path.write_bytes(data.replace(b"/Root 1 0 R", lock))  # a way of encrypting nobody knows
+    path.write_bytes(locked(data))
     assert not opens_in_pdfium(path)
     (page,) = rendered(renderer, path)
     assert np.array_equal(page.pixels, reference(path, 1))
@@ -348,6 +360,42 @@ def test_a_page_that_is_not_there_is_damaged(renderer: Renderer, tmp_path: Path)
     with pytest.raises(DocumentError, match="page 1") as caught:
         rendered(renderer, path)
     assert caught.value.reason == "document damaged"
+
+
+def test_one_pixel_instead_of_a_page_is_noticed(tmp_path: Path) -> None:
+    require("pdftoppm")
+    path = tmp_path / "x.pdf"
+    path.write_bytes(locked(documents.huge(path).read_bytes()))
+    renderer = Renderer(limits(max_pixels=1_000_000_000, memory=128 << 20), workers=1)
+    try:
+        with pytest.raises(DocumentError, match="30000 x 30000 were expected") as caught:
+            list(renderer.stream(path, [1], COLOR))
+        assert caught.value.reason == "document damaged"
+    finally:
+        renderer.close()
+
+
+def test_poppler_renders_where_pdfium_dies(
+    renderer: Renderer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("pdftoppm")
+    path = documents.report(tmp_path / "r.pdf", pages=1)
+    ask = Child.ask
+
+    def dying(self: Child, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
+        if request["engine"] == "pdfium":
+            os.kill(self.pid, signal.SIGSEGV)
+        return ask(self, request)
+
+    monkeypatch.setattr(Child, "ask", dying)
+    (page,) = renderer.stream(path, [1], COLOR)
+    assert np.array_equal(page.pixels, reference(path, 1))
+
+
+def locked(data: bytes) -> bytes:
+    """A PDF encrypted in a way that nobody knows: PDFium refuses, poppler looks past it."""
+    lock = b"/Root 1 0 R /Encrypt << /Filter /Standard /V 9 >> /ID [(a)(b)]"
+    return data.replace(b"/Root 1 0 R", lock)
 
 
 def opens_in_pdfium(path: Path) -> bool:
@@ -465,6 +513,34 @@ def test_the_look_ahead_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         seen = len(made)
         assert len(rendered(renderer, path, How(30))) == 40, "the workers were given back"
         assert len(made) == seen + 40
+    finally:
+        renderer.close()
+
+
+def test_closing_a_stream_takes_back_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = documents.report(tmp_path / "r.pdf", pages=5)
+    renderer = Renderer(Pages(), workers=2)
+    renderer._threads = ThreadPoolExecutor(1)  # so that one is under way and one waits
+    made: list[int] = []
+    gate = threading.Event()
+    original = Renderer._page
+
+    def gated(self: Renderer, document: Path, number: int, how: How) -> Page:
+        made.append(number)
+        assert number == 1 or gate.wait(20)
+        return original(self, document, number, how)
+
+    monkeypatch.setattr(Renderer, "_page", gated)
+    try:
+        pages = renderer.stream(path, range(1, 6), How(30))
+        next(pages)
+        until(lambda: made == [1, 2])
+        pages.close()
+        gate.set()
+        renderer.count(path)  # would come after page 3
+        assert made == [1, 2]
     finally:
         renderer.close()
 

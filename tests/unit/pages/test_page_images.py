@@ -111,6 +111,7 @@ def test_spacing_is_what_the_file_states(tmp_path: Path) -> None:
         assert first(tmp_path / name)[1] is None, name
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("make", [documents.png, documents.jpeg, documents.tiff])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_cut_off_images_are_damaged(tmp_path: Path, make: documents.Maker, share: float) -> None:
