@@ -288,3 +288,20 @@ def test_job_that_kills_the_service_again_and_again_is_held(
     service.wait_until(lambda jobs: find(jobs, other)["state"] == "done")
     service.cli("retry", killer)
     service.wait_until(all_done)
+
+
+def test_crashes_between_which_pages_arrived_are_not_held_against_the_job(
+    service: RunningService, scp: GatedSCP
+) -> None:
+    scp.hold_back(2)
+    submit(service, "report", pages=5)
+    for crash in range(1, CRASHES_ALLOWED + 1):
+        scp.wait()
+        service.kill9()
+        scp.gate.set()
+        # the page that was under way comes again, and then the next one
+        scp.hold_back(2 + 2 * crash)
+        service.start()
+    scp.gate.set()
+    service.wait_until(all_done)
+    assert len(scp.requests_by_uid()) == 5

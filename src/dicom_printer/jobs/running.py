@@ -131,7 +131,8 @@ class Running:
     def accept(self, name: str, page: int, uid: str, status: int) -> None:
         """Record that the remote acknowledged an instance, as its answer arrives."""
         with self.store.writing() as (c, now):
-            self._write(c, now)
+            # A crash after this is another one: the job got further than at the last.
+            self._write(c, now, crashes=0)
             values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
             c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
             if status:
