@@ -39,10 +39,11 @@ class Store:
 
 @dataclass
 class ScriptedSCP:
-    """A store SCP on 127.0.0.1; numbers of stores count from 1 over its whole life."""
+    """A store SCP on loopback; numbers of stores count from 1 over its whole life."""
 
     ae_title: str = "SCRIPTED"
     port: int = 0
+    host: str = "127.0.0.1"
     reject: tuple[int, int, int] | None = None
     """Answer each association with this result, source and diagnostic (PS3.8 9.3.4)."""
     abort_association: bool = False
@@ -120,7 +121,7 @@ class ScriptedSCP:
         ]
         # as start_server does it, but stopped within 20 ms instead of 500
         self._server = ae.make_server(
-            ("127.0.0.1", self.port),
+            (self.host, self.port),
             evt_handlers=handlers,
             server_class=ThreadedAssociationServer,
         )

@@ -75,7 +75,8 @@ def dataset(
     instance_number : int
         Its place in the series, from 1.
     pixels : numpy.ndarray
-        8 bit, rows by columns (MONOCHROME2) or rows by columns by 3 (RGB).
+        8 bit, rows by columns (MONOCHROME2) or rows by columns by 3 (RGB); or uint16 with
+        12 significant bits, rows by columns.
     spacing_mm : float or None
         Distance between pixels on the paper, where it is known.
     attributes : mapping of str to str
@@ -169,16 +170,25 @@ def _add_pixels(ds: Dataset, pixels: np.ndarray, page_number: int) -> None:
             f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
             "print it smaller, or lower the step's `dpi`",
         )
-    if pixels.dtype != np.uint8 or (pixels.ndim != 2 and pixels.shape[2:] != (3,)):
-        raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not 8 bit gray or RGB")
+    twelve = pixels.dtype == np.uint16 and pixels.ndim == 2
+    eight = pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,))
+    if not eight and not (twelve and pixels.max() < 1 << 12):
+        raise ValueError(
+            f"pixels are {pixels.dtype} {pixels.shape}, not gray of 8 or 12 bits or RGB of 8"
+        )
     ds.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
     ds.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
     if pixels.ndim == 3:
         ds.PlanarConfiguration = 0
     ds.Rows, ds.Columns = rows, columns
-    ds.BitsAllocated = ds.BitsStored = 8
-    ds.HighBit = 7
+    ds.BitsAllocated = 16 if twelve else 8
+    ds.BitsStored = 12 if twelve else 8
+    ds.HighBit = ds.BitsStored - 1
     ds.PixelRepresentation = 0
+    if twelve:
+        # words: the network turns them where the transfer syntax is big endian (PS3.5 A.2)
+        ds.add_new(0x7FE00010, "OW", pixels.astype("<u2", copy=False).tobytes())
+        return
     data = pixels.tobytes()
     # OB is bytes in their order, whatever the byte order of the transfer syntax (PS3.5 A.2);
     # as OW, Explicit VR Big Endian would have to swap them

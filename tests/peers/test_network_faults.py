@@ -20,7 +20,7 @@ from real_peers import free_port, storescp, wait_until
 from scp import ScriptedSCP, SilentListener
 
 from dicom_printer import capture, network
-from dicom_printer.config.models import Remote
+from dicom_printer.config.models import IMPLEMENTATION_CLASS_UID, Remote
 from dicom_printer.errors import (
     BadValueError,
     NoAnswerError,
@@ -30,7 +30,6 @@ from dicom_printer.errors import (
     StepError,
 )
 from dicom_printer.network import mend
-from dicom_printer.network.association import IMPLEMENTATION_CLASS_UID
 
 PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
 ECHO = [(network.VERIFICATION, network.UNCOMPRESSED)]

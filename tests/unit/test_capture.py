@@ -262,6 +262,19 @@ def test_pixels_need_not_be_contiguous() -> None:
     assert np.array_equal(read(make(pixels=pixels)).pixel_array, pixels)
 
 
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_gray_of_twelve_bits(tmp_path: Path, syntax: UID) -> None:
+    pixels = np.arange(35, dtype=np.uint16).reshape(7, 5) * 117
+    ds = make(pixels=pixels)
+    assert (ds.BitsAllocated, ds.BitsStored, ds.HighBit) == (16, 12, 11)
+    assert (ds.SamplesPerPixel, ds.PhotometricInterpretation) == (1, "MONOCHROME2")
+    assert ds["PixelData"].VR == "OW"
+    assert np.array_equal(read(ds).pixel_array, pixels)
+    file = tmp_path / "page.dcm"
+    file.write_bytes(written(ds, syntax))
+    assert_dciodvfy_clean(file)
+
+
 def test_an_image_has_at_most_65535_pixels_a_side() -> None:
     with pytest.raises(DocumentError, match="65536"):
         make(pixels=np.zeros((1, 65536), np.uint8))
@@ -269,10 +282,16 @@ def test_an_image_has_at_most_65535_pixels_a_side() -> None:
 
 
 @pytest.mark.parametrize(
-    "pixels", [np.zeros((2, 2), np.uint16), np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2), bool)]
+    "pixels",
+    [
+        np.zeros((2, 2, 3), np.uint16),
+        np.full((2, 2), 4096, np.uint16),
+        np.zeros((2, 2, 4), np.uint8),
+        np.zeros((2, 2), bool),
+    ],
 )
 def test_other_pixels_are_a_mistake_of_the_caller(pixels: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="not 8 bit gray or RGB"):
+    with pytest.raises(ValueError, match="not gray of 8 or 12 bits or RGB of 8"):
         make(pixels=pixels)
 
 

@@ -29,6 +29,47 @@ AETitle = Annotated[str, AfterValidator(ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 PDUSize = Annotated[int, Field(ge=4096, le=1048576)]
 
+IMPLEMENTATION_CLASS_UID = "2.25.102908957795781592110860321882508366471"
+"""Derived once from a UUID (PS3.5 section B.2); it names this software, whatever its version."""
+IMPLEMENTATION_VERSION_NAME = "DICOM_PRINTER_01"
+
+
+def _uid(value: str) -> str:
+    if len(value) > 64 or not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", value):
+        raise ValueError("must be a UID: numbers and dots, at most 64, no number begins with 0")
+    return value
+
+
+def _version_name(value: str) -> str:
+    if not value.strip() or not re.fullmatch(r"[ -~]{1,16}", value):
+        raise ValueError("must be 1 to 16 printable ASCII characters")
+    return value
+
+
+UIDText = Annotated[str, AfterValidator(_uid)]
+VersionName = Annotated[str, AfterValidator(_version_name)]
+TransferSyntax = Literal[
+    "ImplicitVRLittleEndian",
+    "ExplicitVRLittleEndian",
+    "ExplicitVRBigEndian",
+    "RLELossless",
+    "JPEGBaseline8Bit",
+    "JPEGExtended12Bit",
+    "JPEGLosslessSV1",
+]
+"""Every transfer syntax that is ever proposed, by its keyword (PS3.6 Table A-1)."""
+
+
+def _no_twin(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("names a transfer syntax twice")
+    return value
+
+
+TransferSyntaxes = Annotated[
+    tuple[TransferSyntax, ...], Field(min_length=1), AfterValidator(_no_twin)
+]
+
 
 class Table(BaseModel):
     """A table whose unknown keys are errors."""
@@ -55,6 +96,9 @@ class Network(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
+    transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
+    implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
+    implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
 
 
 class Remote(Table):
@@ -74,6 +118,9 @@ class Remote(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
+    transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
+    implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
+    implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
 
 
 class Pages(Table):

@@ -2,19 +2,28 @@
 
 from dicom_printer.network import mend
 from dicom_printer.network.association import (
+    ENCAPSULATED_PDF,
     SECONDARY_CAPTURE,
-    UNCOMPRESSED,
-    VERIFICATION,
     Association,
     associate,
     echo,
 )
 from dicom_printer.network.outcome import meaning
+from dicom_printer.network.printing import (
+    ANNOTATION_BOX,
+    COLOR,
+    GRAYSCALE,
+    PRESENTATION_LUT,
+    film_printer,
+    reference,
+)
 from dicom_printer.network.receiver import Receiver
+from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
 
 mend.apply()
 
 __all__ = [
+    "ENCAPSULATED_PDF",
     "SECONDARY_CAPTURE",
     "UNCOMPRESSED",
     "VERIFICATION",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydicom import Dataset
@@ -17,24 +17,21 @@ from pynetdicom.association import Association as RawAssociation
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
 from dicom_printer.network import outcome
+from dicom_printer.network.syntaxes import (
+    UNCOMPRESSED,
+    VERIFICATION,
+    Contexts,
+    allowed,
+    in_byte_order,
+)
 from dicom_printer.network.watchdog import Watchdog
-
-IMPLEMENTATION_CLASS_UID = "2.25.102908957795781592110860321882508366471"
-"""Derived once from a UUID (PS3.5 section B.2); it names this software, whatever its version."""
-IMPLEMENTATION_VERSION_NAME = "DICOM_PRINTER_01"
-
-UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
-"""Implicit and Explicit VR Little Endian, Explicit VR Big Endian (seed's Table 3.10, group 1)."""
 
 IDLE_S = 900.0
 """After so long without a word from us or the peer an association is given up: far longer
 than a page may take to render, so that a job's association outlasts the wait for its pages."""
 
-Contexts = Sequence[tuple[str, Sequence[str]]]
-"""Abstract syntaxes, each with the transfer syntaxes to propose for it."""
-
-VERIFICATION = "1.2.840.10008.1.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 
 LOGGER = logging.getLogger(__name__)
 _PYNETDICOM = logging.getLogger("pynetdicom")
@@ -85,12 +82,11 @@ class Association:
         BadValueError
             It cannot be encoded.
         """
-        meta = FileMetaDataset()
-        meta.TransferSyntaxUID = UID(self._syntax_for(ds))
-        sent = Dataset(
-            ds
-        )  # its elements, not copies of them: the caller's file_meta stays as it is
-        sent.file_meta = meta
+        syntax = self._syntax_for(ds)
+        # its elements, not copies of them: the caller's file_meta stays as it is
+        sent = Dataset(in_byte_order(ds, syntax))
+        sent.file_meta = FileMetaDataset()
+        sent.file_meta.TransferSyntaxUID = UID(syntax)
         try:
             return self._operate(
                 "C-STORE", lambda: self._raw.send_c_store(sent, msg_id=self._next_id())
@@ -173,8 +169,13 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
         There is no association.
     """
     # its log lines repeat what our errors say; those of its encoder may quote values
+    StepError
+        The remote's ``transfer_syntaxes`` leave nothing to propose.
     _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
-    association = Association(remote, _established(remote, contexts))
+    proposed = allowed(remote, contexts)
+    if not proposed:
+        raise outcome.nothing_to_propose(remote, contexts[0][0])
+    association = Association(remote, _established(remote, proposed))
     try:
         yield association
     finally:
@@ -218,8 +219,8 @@ def _request(
     """Request an association; tell also whether TCP connected."""
     connected: list[evt.Event] = []
     ae = AE(remote.calling_ae_title)
-    ae.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.implementation_class_uid = UID(remote.implementation_class_uid)
+    ae.implementation_version_name = remote.implementation_version_name
     ae.connection_timeout = remote.association_timeout
     ae.acse_timeout = remote.association_timeout
     # The watchdog is the clock of an operation. pynetdicom's own starts when the request is
@@ -238,6 +239,7 @@ def _request(
             (evt.EVT_DATA_RECV, _hurry),
         ],
     )
+            (evt.EVT_N_EVENT_REPORT, events.heard),
     return raw, bool(connected)
 
 
@@ -249,8 +251,9 @@ def _failure(remote: Remote, contexts: Contexts, raw: RawAssociation, waited_s: 
             remote, answer.result or 1, answer.result_source or 1, answer.diagnostic or 1
         )
     if answer is not None and answer.result == 0:
-        abstract, syntaxes = contexts[0]
-        return outcome.no_context(remote, abstract, syntaxes)
+        first = contexts[0][0]
+        proposed = [syntax for abstract, many in contexts if abstract == first for syntax in many]
+        return outcome.no_context(remote, first, proposed)
     if waited_s >= remote.association_timeout:
         return outcome.silence(remote)
     return outcome.broken_off(remote)

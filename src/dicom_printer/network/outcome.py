@@ -7,7 +7,7 @@ value out of a dataset.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydicom.uid import UID
 
@@ -160,6 +160,15 @@ def no_context(remote: Remote, abstract_syntax: str, syntaxes: Sequence[str]) ->
         f"{where(remote)}: does not accept {UID(abstract_syntax).name} in any of: {proposed} "
         f"(called AE title {remote.ae_title}, calling {remote.calling_ae_title})",
         "have the remote set to accept it, then `dicom-printer retry JOB`",
+    )
+
+
+def nothing_to_propose(remote: Remote, abstract_syntax: str) -> StepError:
+    """Say that the remote's own setting excludes every transfer syntax of the SOP class."""
+    return StepError(
+        f"{where(remote)}: its `transfer_syntaxes` leave none for {UID(abstract_syntax).name}",
+        "add one to them, for instance ExplicitVRLittleEndian, then `dicom-printer retry JOB`",
+        reason="transfer syntax excluded",
     )
 
 

@@ -10,13 +10,9 @@ from typing import Any, Self
 
 from pynetdicom import AE, evt
 
-from dicom_printer.network.association import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    SECONDARY_CAPTURE,
-    UNCOMPRESSED,
-    VERIFICATION,
-)
+from dicom_printer.config.models import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicom_printer.network.association import SECONDARY_CAPTURE
+from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
 
 OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
