@@ -167,14 +167,14 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
     ------
     RemoteUnreachableError, RemoteBusyError, RemoteRefusedError
         There is no association.
-    """
-    # its log lines repeat what our errors say; those of its encoder may quote values
     StepError
         The remote's ``transfer_syntaxes`` leave nothing to propose.
-    _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
+    """
     proposed = allowed(remote, contexts)
     if not proposed:
         raise outcome.nothing_to_propose(remote, contexts[0][0])
+    # its log lines repeat what our errors say; those of its encoder may quote values
+    _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
     association = Association(remote, _established(remote, proposed))
     try:
         yield association
