@@ -10,14 +10,14 @@ from real_peers import wait_until
 from dicom_printer import bell
 from dicom_printer.bell import Bell, filesystem, needs_polling
 
-MOUNTS = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-23 22 0:21 / /proc rw,nosuid shared:2 - proc proc rw
+MOUNTS = r"""23 22 0:21 / /proc rw,nosuid shared:2 - proc proc rw
 30 22 0:40 / /srv/scans rw,relatime shared:5 - nfs4 nas:/scans rw,vers=4.2
 31 30 8:2 / /srv/scans/local rw - xfs /dev/sdb1 rw
 32 22 0:41 / /mnt/two\040words rw,relatime - cifs //nas/share rw
 33 22 0:42 / /mnt/tab\011here rw,relatime - cifs //nas/share rw
 34 22 0:43 / /over rw,relatime - tmpfs tmpfs rw
 35 34 0:44 / /over rw,relatime - fuse.sshfs there:/ rw
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 not a line of it
 """
 
