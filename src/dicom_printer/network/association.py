@@ -239,7 +239,6 @@ def _request(
             (evt.EVT_DATA_RECV, _hurry),
         ],
     )
-            (evt.EVT_N_EVENT_REPORT, events.heard),
     return raw, bool(connected)
 
 
