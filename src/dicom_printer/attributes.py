@@ -150,7 +150,8 @@ def shortened(keyword: str, value: str) -> str:
         value = " ".join(re.sub(_NOT_IN_LINE, " ", value).split())
         if _number_of_values(tag) == 1:
             value = value.replace("\\", "/")
-    return value[: MAX_VALUE_LEN.get(vr, 64)].rstrip()
+    # Counted in bytes: there are receivers, and a validator, that count so where it is UTF-8.
+    return value.encode()[: MAX_VALUE_LEN.get(vr, 64)].decode(errors="ignore").rstrip()
 
 
 def name_of(keyword: str) -> str:

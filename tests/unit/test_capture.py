@@ -183,6 +183,11 @@ def test_shortened_text_always_fits(text: str) -> None:
         capture.check_value(keyword, capture.shortened(keyword, text))
 
 
+def test_shortened_counts_bytes_and_never_cuts_a_character() -> None:
+    assert capture.shortened("SeriesDescription", "ü" * 64) == "ü" * 32
+    assert capture.shortened("SeriesDescription", "a" + "ü" * 64) == "a" + "ü" * 31
+
+
 def test_shortened_leaves_what_is_not_free_text() -> None:
     assert capture.shortened("Modality", "not a modality") == "not a modality"
     assert capture.shortened("SeriesDescription", " a\tb \\ c\n") == "a b / c"
