@@ -208,6 +208,10 @@ class Step(Table):
     retry: Retry = Retry()
     then: Literal["hold", "discard"] = "hold"
 
+    def stated(self) -> dict[str, dict[str, str]]:
+        """Return the attributes that this step states outright, by its key, to be checked."""
+        return {}
+
 
 class RemoteStep(Step):
     """A step that talks to a remote: it waits for one of the remote's associations."""
@@ -215,10 +219,6 @@ class RemoteStep(Step):
     verbatim: ClassVar[frozenset[str]] = Step.verbatim | {"remote"}
 
     remote: str
-
-    def stated(self) -> dict[str, dict[str, str]]:
-        """Return the attributes that this step states outright, by its key, to be checked."""
-        return {}
 
 
 class Config(Table):
