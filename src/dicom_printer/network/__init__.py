@@ -9,14 +9,6 @@ from dicom_printer.network.association import (
     echo,
 )
 from dicom_printer.network.outcome import meaning
-from dicom_printer.network.printing import (
-    ANNOTATION_BOX,
-    COLOR,
-    GRAYSCALE,
-    PRESENTATION_LUT,
-    film_printer,
-    reference,
-)
 from dicom_printer.network.receiver import Receiver
 from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
 
