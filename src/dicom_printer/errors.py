@@ -18,6 +18,9 @@ class Verdict(StrEnum):
     PERMANENT = "permanent"
     """Will fail again the same way until a person does something."""
 
+    UNKNOWN = "unknown"
+    """It may have been done: repeating it could do it twice, so a person has to look."""
+
 
 class DicomPrinterError(Exception):
     """The root: something that a person has to read.
@@ -99,16 +102,18 @@ class StepError(DicomPrinterError):
         Whether the workflow may expect a later attempt to succeed.
     reason : str
         Two or three words for the table of jobs, the same for every job it happens to.
+    policy : str or None
+        What the step's own settings say of this very failure, in place of ``on_error``.
     """
 
     verdict = Verdict.PERMANENT
     reason = "step failed"
+    policy: str | None = None
 
     def __init__(self, message: str, remedy: str | None = None, *, reason: str = "") -> None:
         super().__init__(message, remedy)
         if reason:
             self.reason = reason
-    policy: str | None = None
 
 
 class DocumentError(StepError):
@@ -123,7 +128,9 @@ class RenderError(StepError):
 
     verdict = Verdict.TRANSIENT
     reason = "rendering failed"
-    remedy = "it is tried again; raise the limits in [pages] if the document is in order"
+    remedy = (
+        "it is tried again; where the document is in order, raise the limits in [pages] and restart"
+    )
 
 
 class ValueMissingError(StepError):
@@ -139,13 +146,6 @@ class BadValueError(StepError):
     reason = "bad value"
     remedy = "print again with a value that fits, or discard the job"
 
-
-class RemoteError(StepError):
-    """A remote did not do what was asked of it."""
-
-
-class RemoteUnreachableError(RemoteError):
-    """No association, for a reason that lies with the network or with a peer that is down."""
 
 class MatchError(StepError):
     """A remote answered a query, and the job is not matched.
@@ -176,6 +176,13 @@ class SeveralMatchesError(MatchError):
     reason = "several matches"
 
 
+class RemoteError(StepError):
+    """A remote did not do what was asked of it."""
+
+
+class RemoteUnreachableError(RemoteError):
+    """No association, for a reason that lies with the network or with a peer that is down."""
+
     verdict = Verdict.TRANSIENT
     reason = "remote unreachable"
     remedy = "it is tried again by itself; see `dicom-printer echo REMOTE`"
@@ -202,3 +209,14 @@ class RemoteRefusedError(RemoteError):
 
     reason = "remote refused"
     remedy = "settle it with the administrator of the remote, then `dicom-printer retry JOB`"
+
+
+class OutcomeUnknownError(RemoteError):
+    """A film was sent, and nobody knows whether it comes out: the answer never came."""
+
+    verdict = Verdict.UNKNOWN
+    reason = "outcome unknown"
+    remedy = (
+        "look at the printer: if the film came out, `dicom-printer release JOB` goes on behind it; "
+        "if it did not, `dicom-printer retry JOB` prints it again; or discard the job"
+    )

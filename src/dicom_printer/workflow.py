@@ -145,6 +145,11 @@ class Workflow:
         """Do what ``on_error`` says; True where the job goes on with the next step."""
         text = f"{label}: {error}"
         logger.warning("job %s: %s", running.id[:8], text)
+        if error.verdict is Verdict.UNKNOWN:
+            # Before anything else that is wanted of the job: it may be done already.
+            self._note_remote(running, common, raw, error)
+            running.hold(error.reason, text)
+            return False
         if (request := running.requested()) is not None:
             raise Interrupted(request)
         transient = error.verdict is Verdict.TRANSIENT

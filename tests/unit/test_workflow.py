@@ -15,6 +15,7 @@ from dicom_printer.actions import Job
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import (
     NoAnswerError,
+    OutcomeUnknownError,
     RemoteRefusedError,
     RemoteUnreachableError,
     StepError,
@@ -366,3 +367,30 @@ def test_the_path_of_a_job_is_in_its_spool(workflow: Workflow, spool: Spool, sto
     scripted_action.script.append(look_at)
     carry_on(workflow, store)
     assert paths == [spool.root / "jobs" / job_id / "document.pdf"]
+
+
+@pytest.mark.parametrize("policy", ["suspend", "continue", "discard", "hold"])
+def test_what_may_have_been_printed_is_held_whatever_the_policy(
+    workflow: Workflow, spool: Spool, store: Store, policy: str
+) -> None:
+    job_id = add(spool, store, {**REMOTE, "on_error": policy}, {"action": "scripted"})
+    scripted_action.script.append(failing(OutcomeUnknownError("film 1 (page 1): no answer")))
+    carry_on(workflow, store)
+    found = shown(store, job_id)
+    assert (found["state"], found["reason"], found["step"]) == ("held", "outcome unknown", 1)
+    assert "look at the printer" in found["error"]
+
+
+def test_a_request_to_discard_does_not_hide_what_may_have_been_printed(
+    workflow: Workflow, spool: Spool, store: Store
+) -> None:
+    job_id = add(spool, store, REMOTE)
+
+    def asked_meanwhile(_step: Any, _job: Job) -> str:
+        operate(store, job_id, Operation("cancel", "anna"))
+        raise OutcomeUnknownError("film 1 (page 1): no answer")
+
+    scripted_action.script.append(asked_meanwhile)
+    carry_on(workflow, store)
+    found = shown(store, job_id)
+    assert (found["state"], found["reason"]) == ("held", "outcome unknown")

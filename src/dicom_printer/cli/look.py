@@ -221,9 +221,18 @@ def _print_job(found: dict[str, Any]) -> None:
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in sorted(found["attributes"].items())
     ])  # fmt: skip
+    _print_history(console, found)
+
+
+def _print_history(console: Any, found: dict[str, Any]) -> None:
     _section(console, "accepted instances", ["page", "remote", "status", "SOP Instance UID"], [
         (i["page"], i["remote"], f"0x{i['status']:04X}", i["sop_instance_uid"])
         for i in found["instances"]
+    ])  # fmt: skip
+    _section(console, "films", ["film", "pages", "printer", "sent", "status"], [
+        (f["number"], ", ".join(map(str, f["pages"])), f["remote"], output.clock(f["sent"]),
+         "unknown" if f["status"] is None else f"0x{f['status']:04X}")
+        for f in found["films"]
     ])  # fmt: skip
     _section(console, "events", ["at", "event", "detail", "by"], [
         (output.clock(e["at"]), e["what"], e["detail"], e["user"]) for e in found["events"]

@@ -9,7 +9,7 @@ import sys
 
 from dicom_printer import checks
 from dicom_printer.cli.access import Access, opened
-from dicom_printer.errors import DicomPrinterError, UsageError
+from dicom_printer.errors import DicomPrinterError, OutcomeUnknownError, UsageError
 from dicom_printer.intake import attributes, snapshot
 from dicom_printer.jobs import look
 from dicom_printer.jobs.operate import Fresh, Operation
@@ -48,9 +48,15 @@ def _chosen(args: argparse.Namespace, access: Access) -> list[str]:
     if not args.all:
         return [look.resolve(access.store, prefix) for prefix in args.jobs]
     states = [args.state] if args.state else _STATES[args.verb]
-    return [
-        job["id"] for state in states for job in look.listing(access.store, state, args.printer)
-    ]
+    found = [job for state in states for job in look.listing(access.store, state, args.printer)]
+    if args.verb in {"release", "retry"}:
+        # Each of these is a statement about a film, and nobody has looked at all of them.
+        doubtful = [job["id"] for job in found if job["reason"] == OutcomeUnknownError.reason]
+        for job_id in doubtful:
+            message = f"job {job_id[: look.SHORT]} is left alone: {OutcomeUnknownError.remedy}"
+            print(f"dicom-printer {args.verb}: {message}", file=sys.stderr)
+        found = [job for job in found if job["id"] not in doubtful]
+    return [job["id"] for job in found]
 
 
 def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Fresh]:

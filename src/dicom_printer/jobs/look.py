@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.errors import NoSuchJobError, UsageError
-from dicom_printer.jobs.schema import event, instance, job, node, remote
+from dicom_printer.jobs.schema import event, film, instance, job, node, remote
 from dicom_printer.jobs.store import State, Store
 
 SHORT = 8
@@ -107,6 +107,9 @@ def show(store: Store, job_id: str) -> dict[str, Any]:
         instances = c.execute(
             sa.select(instance).where(instance.c.job == job_id).order_by(instance.c.at)
         ).mappings()
+        films = c.execute(
+            sa.select(film).where(film.c.job == job_id).order_by(film.c.sent, film.c.number)
+        ).mappings()
         events = c.execute(sa.select(event).where(event.c.job == job_id).order_by(event.c.n))
         return {
             **found,
@@ -115,6 +118,7 @@ def show(store: Store, job_id: str) -> dict[str, Any]:
             "workflow": row.snapshot["steps"],
             "attributes": row.attributes,
             "instances": [{k: v for k, v in i.items() if k != "job"} for i in instances],
+            "films": [{k: v for k, v in f.items() if k not in {"job", "key"}} for f in films],
             "events": [
                 {k: v for k, v in e.items() if k not in {"job", "n"}} for e in events.mappings()
             ],

@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_printer.errors import JobStateError, NoSuchJobError
+from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
+from dicom_printer.jobs import films
 from dicom_printer.jobs.schema import job, remote
 from dicom_printer.jobs.store import Snapshot, State, Store, log
 
@@ -104,11 +105,15 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
             .where(job.c.id == job_id)
             .values(updated=now, request=sa.null(), **_values(operation))
         )
+        if row.reason == OutcomeUnknownError.reason:
+            films.settle(c, now, job_id, operation.verb, operation.user)
         if fresh is not None:
-            c.execute(sa.update(job).where(job.c.id == job_id).values(snapshot=fresh, step=0))
-        if operation.verb in {"release", "retry"} and row.remote:
+            begin = {"snapshot": fresh.snapshot, "attributes": dict(fresh.attributes), "step": 0}
+            c.execute(sa.update(job).where(job.c.id == job_id).values(begin))
+        if operation.verb in {"release", "retry"}:
             # The person knows better than our last attempt whether the remote is there.
-            c.execute(sa.update(remote).where(remote.c.name == row.remote).values(down_until=now))
+            name = row.remote or _remote_of_step(row.snapshot["steps"], row.step)
+            c.execute(sa.update(remote).where(remote.c.name == name).values(down_until=now))
         log(c, now, job_id, operation.verb, operation.text, operation.user)
     return True
 

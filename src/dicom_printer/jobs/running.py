@@ -60,6 +60,10 @@ class Running:
         if done.rowcount != 1:
             raise LostClaimError(self.id)
 
+    def confirm(self, c: sa.Connection, now: float) -> None:
+        """Make sure that the job is still this worker's, for what is written along with it."""
+        self._write(c, now)
+
     def acquire(self, name: str) -> bool | Down:
         """Take one of a remote's associations.
 

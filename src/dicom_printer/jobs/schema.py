@@ -12,8 +12,9 @@ from sqlalchemy import event as sa_event
 
 from dicom_printer.errors import SpoolError
 
-VERSION = 1
-"""Of the schema, kept in SQLite's ``user_version``; a newer file is refused."""
+VERSION = 2
+"""Of the schema, kept in SQLite's ``user_version``; a newer file is refused, what an older one
+lacks is added. 2 brought the films."""
 
 metadata = sa.MetaData()
 
@@ -70,6 +71,21 @@ instance = sa.Table(
     sa.Column("page", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+film = sa.Table(
+    "film",
+    metadata,
+    sa.Column("job", sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    # Which film it is, not a SOP Instance UID: those are made anew for each attempt.
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("remote", sa.String(128), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("pages", sa.JSON, nullable=False),
+    # Written before the request to print goes out; from then on it may have been printed.
+    sa.Column("sent", sa.Float, nullable=False),
+    # The printer's answer; NULL while it is not known. A failure deletes the row.
+    sa.Column("status", sa.Integer),
 )
 
 event = sa.Table(

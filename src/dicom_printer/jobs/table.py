@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_printer.errors import OutcomeUnknownError
+from dicom_printer.jobs import films
 from dicom_printer.jobs.remotes import free_slot, used_slots
 from dicom_printer.jobs.running import Running
 from dicom_printer.jobs.schema import job, node
@@ -142,12 +144,19 @@ def recover(store: Store) -> int:
             if crashes >= CRASHES_ALLOWED:
                 why += "; see the service's log, then `dicom-printer retry JOB`, or discard it"
                 values |= {"state": State.HELD, "reason": "service died", "error": why}
+            in_doubt = films.in_doubt(c, row.id)
+            if in_doubt:
+                # Whatever else is known: this must not be repeated by itself.
+                error = films.unknown(in_doubt, "the service ended before the answer came")
+                why, values["error"] = str(error), str(error)
+                values |= {"state": State.HELD, "reason": OutcomeUnknownError.reason}
             c.execute(
                 sa.update(job)
                 .where(job.c.id == row.id)
                 .values(slot=None, fence=row.fence + 1, crashes=crashes, updated=now, **values)
             )
-            log(c, now, row.id, "recovered" if crashes < CRASHES_ALLOWED else "held", why)
+            held = values["state"] is State.HELD
+            log(c, now, row.id, "held" if held else "recovered", why)
     return len(rows)
 
 

@@ -16,7 +16,7 @@ from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import outcome
+from dicom_printer.network import events, outcome
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
@@ -117,7 +117,9 @@ class Association:
         self._message_id = self._message_id % 65535 + 1
         return self._message_id
 
-    def _operate(self, name: str, send: Callable[[], Dataset]) -> int:
+    def _operate(
+        self, name: str, send: Callable[[], Dataset], judge: outcome.Judge = outcome.judged
+    ) -> int:
         """Send one request and judge its answer."""
         if not self._raw.is_established:
             raise outcome.no_answer(self.remote, name, timed_out=False)
@@ -130,8 +132,8 @@ class Association:
         if "Status" not in answer:
             raise outcome.no_answer(self.remote, name, timed_out=watchdog.has_bitten)
         status = int(answer.Status)
-        if status != outcome.SUCCESS and not outcome.is_warning(status):
-            raise outcome.failed(self.remote, name, status)
+        if (error := judge(self.remote, name, status)) is not None:
+            raise error
         self._in_doubt = False
         return status
 
@@ -237,6 +239,7 @@ def _request(
             (evt.EVT_CONN_OPEN, connected.append),
             (evt.EVT_DATA_SENT, _hurry),
             (evt.EVT_DATA_RECV, _hurry),
+            (evt.EVT_N_EVENT_REPORT, events.heard),
         ],
     )
     return raw, bool(connected)

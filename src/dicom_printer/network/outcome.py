@@ -187,6 +187,17 @@ def no_answer(remote: Remote, operation: str, *, timed_out: bool) -> StepError:
     )
 
 
+Judge = Callable[[Remote, str, int], StepError | None]
+"""Takes a remote, an operation and the status it was answered with; None where it is done."""
+
+
+def judged(remote: Remote, operation: str, status: int) -> StepError | None:
+    """Judge the status of a C-STORE or C-ECHO (seed's Table 3.11)."""
+    if status == SUCCESS or is_warning(status):
+        return None
+    return failed(remote, operation, status)
+
+
 def failed(remote: Remote, operation: str, status: int) -> StepError:
     """Translate a failure status (PS3.4 Table B.2-1, PS3.7 Annex C)."""
     said = f"{where(remote)}: {operation} failed with status {meaning(status)}"

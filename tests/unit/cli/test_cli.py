@@ -134,6 +134,22 @@ def test_operating_on_jobs(store: Store, capsys: pytest.CaptureFixture[str]) -> 
     assert look.show(store, two)["events"][-1]["detail"] == "discard by a person: test"
 
 
+@pytest.mark.parametrize("verb", ["release", "retry"])
+def test_a_job_whose_outcome_is_unknown_wants_to_be_named(
+    store: Store, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    doubtful, other = submit(store, 1 << 124), submit(store, 2 << 124)
+    claim(store).hold("outcome unknown", "lost")
+    claim(store).hold("no answer", "lost")
+    code, out, err = run(capsys, verb, "--all")
+    assert code == 0
+    assert doubtful[:8] not in out
+    assert f"{other[:8]} done" in out
+    assert "look at the printer" in err
+    assert run(capsys, verb, doubtful[:8])[0] == 0
+    assert [j["state"] for j in look.listing(store)] == ["ready", "ready"]
+
+
 def test_one_job_that_cannot_be_operated_on_does_not_stop_the_others(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:

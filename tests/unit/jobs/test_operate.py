@@ -1,8 +1,9 @@
 import pytest
 from jobs_made import Clock, claim, submit
 
-from dicom_printer.errors import JobStateError, NoSuchJobError
-from dicom_printer.jobs import look, table
+from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
+from dicom_printer.jobs import films, look, table
+from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.operate import Fresh, Operation, operate
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
@@ -76,3 +77,35 @@ def test_retry_of_a_held_job_asks_a_remote_that_was_down(store: Store) -> None:
     claim(store).hold("remote unreachable", "given up")
     operate(store, job_id, Operation("retry", "anna"))
     assert claim(store).acquire("pacs") is True
+
+
+def in_doubt(store: Store) -> str:
+    """A job whose first film was printed, and whose second was sent and never answered."""
+    job_id = submit(store, 1, {"action": "print", "remote": "pacs"})
+    job = claim(store)
+    one, two = Film("one", 1, (1,)), Film("two", 2, (2, 3))
+    films.sending(job, "pacs", [one])
+    films.taken(job, "pacs", [one], 0)
+    films.sending(job, "pacs", [two])
+    job.hold("outcome unknown", "the answer never came")
+    return job_id
+
+
+def test_release_takes_a_film_for_printed_and_retry_does_not(store: Store) -> None:
+    job_id = in_doubt(store)
+    operate(store, job_id, Operation("release", "anna"))
+    assert films.printed(claim(store)) == {"one", "two"}
+    assert "by the word of a person" in str(look.show(store, job_id)["events"])
+
+
+def test_retry_prints_a_film_in_doubt_again(store: Store) -> None:
+    operate(store, in_doubt(store), Operation("retry", "anna"))
+    assert films.printed(claim(store)) == {"one"}
+
+
+def test_what_is_not_held_for_its_doubt_settles_no_film(store: Store) -> None:
+    job_id = in_doubt(store)
+    operate(store, job_id, Operation("discard", "anna", "not wanted"))
+    operate(store, job_id, Operation("retry", "anna"))
+    with pytest.raises(OutcomeUnknownError, match=r"film 2 \(pages 2, 3\)"):
+        films.printed(claim(store))

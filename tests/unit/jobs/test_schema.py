@@ -32,3 +32,16 @@ def test_what_is_no_database_is_refused(spool: Spool) -> None:
     spool.database.write_bytes(b"not a database" * 100)
     with pytest.raises(SpoolError, match="cannot be used"):
         open_database(spool.database)
+
+
+def test_an_older_database_gets_what_it_lacks(spool: Spool) -> None:
+    open_database(spool.database).dispose()
+    with sqlite3.connect(spool.database) as c:
+        c.execute("DROP TABLE film")
+        c.execute("PRAGMA user_version = 1")
+    c.close()
+    engine = open_database(spool.database)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM film").scalar_one() == 0
+        assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION
+    engine.dispose()

@@ -1,6 +1,7 @@
 from jobs_made import STORE_STEP, Clock, claim, submit, ticket
 
-from dicom_printer.jobs import look, table
+from dicom_printer.jobs import films, look, table
+from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
 
@@ -76,6 +77,28 @@ def test_what_was_running_when_the_service_died_goes_on(store: Store) -> None:
     assert table.recover(store) == 1
     assert state(store, job_id) == "ready"
     assert claim(store).id == job_id
+
+
+def test_a_film_that_was_sent_when_the_service_died_is_not_sent_again(store: Store) -> None:
+    job_id = submit(store)
+    films.sending(claim(store), "pacs", [Film("key", 1, (1,))])
+    table.recover(store)
+    found = look.show(store, job_id)
+    assert (found["state"], found["reason"]) == ("held", "outcome unknown")
+    assert "film 1 (page 1)" in found["error"]
+    assert "look at the printer" in found["error"]
+    assert found["events"][-1]["what"] == "held"
+
+
+def test_a_film_that_was_answered_when_the_service_died_lets_the_job_go_on(store: Store) -> None:
+    job_id = submit(store)
+    job = claim(store)
+    films.sending(job, "pacs", [Film("key", 1, (1,))])
+    films.taken(job, "pacs", [Film("key", 1, (1,))], 0xB604)
+    table.recover(store)
+    assert state(store, job_id) == "ready"
+    assert films.printed(claim(store)) == {"key"}
+    assert "0xB604" in str(look.show(store, job_id)["events"])
 
 
 def test_a_job_that_kills_the_service_is_held_in_the_end(store: Store) -> None:
