@@ -143,6 +143,7 @@ def test_twelve_bits_arrive_in_either_byte_order(scp: ScriptedSCP, syntax: str) 
     ds = capture.dataset("job", 1, 1, pixels, None, {}, created=datetime.now().astimezone())
     with network.associate(remote, [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]) as assoc:
         assert assoc.store(ds) == 0
+    assert np.array_equal(np.frombuffer(ds.PixelData, "<u2"), pixels.ravel()), "the caller's own"
     (store,) = scp.stored
     assert store.dataset is not None
     words = np.frombuffer(store.dataset.PixelData, ">u2" if store.transfer_syntax == BIG else "<u2")

@@ -19,7 +19,7 @@ LAYERS = [
     {"service"},
     {"workflow", "intake", "queues", "checks"},
     {"actions"},
-    {"hotfolder"},
+    {"hotfolder", "encode"},
     {"network", "capture", "pages", "ppd", "bell"},
     {"attributes", "keywords", "placeholders", "gray"},
     {"jobs", "spool"},

@@ -50,8 +50,9 @@ def in_byte_order(ds: Dataset, syntax: str) -> Dataset:
     """
     if syntax != ExplicitVRBigEndian:
         return ds
-    turned = Dataset(ds)
+    turned = Dataset()  # Dataset(ds) would share what the elements lie in
     for element in ds:
+        turned.add(element)
         if element.VR == "OW" and element.value:
             words = np.frombuffer(element.value, "<u2").astype(">u2").tobytes()
             turned[element.tag] = DataElement(element.tag, "OW", words)

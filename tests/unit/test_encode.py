@@ -1,0 +1,150 @@
+"""What the encoders write: markers, attributes, fragments; and pixels, by a decoder not ours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from compressed import KINDS, SYNTAXES, decoded, frame_of, header, page
+from dicom_checks import assert_dciodvfy_clean
+from pydicom import Dataset
+from pydicom.encaps import parse_fragments
+
+from dicom_printer import capture, encode
+from dicom_printer.errors import DocumentError
+
+
+def made(pixels: np.ndarray, **attributes: str) -> Dataset:
+    created = datetime.now().astimezone()
+    return capture.dataset("job", 1, 1, pixels, 0.2, attributes, created=created)
+
+
+def every() -> list[Any]:
+    return [
+        pytest.param(syntax, kind, id=f"{name}-{kind}")
+        for name, syntax in SYNTAXES.items()
+        for kind in KINDS
+        if not (syntax == encode.JPEG_BASELINE and kind == "gray12")
+    ]
+
+
+@pytest.mark.parametrize(("syntax", "kind"), every())
+def test_pixels_come_back(syntax: str, kind: str, tmp_path: Path) -> None:
+    pixels = page(kind)
+    ds = encode.encoded(made(pixels), syntax)
+    found = decoded(ds, tmp_path)
+    assert found.shape == pixels.shape
+    if syntax in encode.LOSSY:
+        off = np.abs(found.astype(int) - pixels)
+        white = 4095 if kind == "gray12" else 255
+        assert 0 < off.mean() < 0.02 * white
+    else:
+        assert np.array_equal(found, pixels)
+
+
+@pytest.mark.parametrize(("syntax", "kind"), every())
+def test_dciodvfy_finds_no_error(syntax: str, kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "page.dcm"
+    encode.encoded(made(page(kind)), syntax).save_as(file, enforce_file_format=True)
+    assert_dciodvfy_clean(file)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "kind", "marker", "precision", "sampling"),
+    [
+        (encode.JPEG_BASELINE, "gray8", 0xC0, 8, [0x11]),
+        (encode.JPEG_BASELINE, "rgb", 0xC0, 8, [0x21, 0x11, 0x11]),
+        (encode.JPEG_EXTENDED, "gray8", 0xC1, 8, [0x11]),
+        (encode.JPEG_EXTENDED, "gray12", 0xC1, 12, [0x11]),
+        (encode.JPEG_EXTENDED, "rgb", 0xC1, 8, [0x21, 0x11, 0x11]),
+        (encode.JPEG_LOSSLESS, "gray8", 0xC3, 8, [0x11]),
+        (encode.JPEG_LOSSLESS, "gray12", 0xC3, 12, [0x11]),
+        (encode.JPEG_LOSSLESS, "rgb", 0xC3, 8, [0x11, 0x11, 0x11]),
+    ],
+)
+def test_the_frame_header_is_that_of_the_process(
+    syntax: str, kind: str, marker: int, precision: int, sampling: list[int]
+) -> None:
+    found = header(frame_of(encode.encoded(made(page(kind)), syntax)))
+    assert (found.marker, found.precision, found.sampling) == (marker, precision, sampling)
+    assert (found.rows, found.columns) == page(kind).shape[:2]
+    if syntax == encode.JPEG_LOSSLESS:
+        assert found.selection == 1
+
+
+@pytest.mark.parametrize(("syntax", "kind"), every())
+def test_attributes_say_what_it_is(syntax: str, kind: str) -> None:
+    plain = made(page(kind))
+    ds = encode.encoded(plain, syntax)
+    lossy = syntax in encode.LOSSY
+    gray, colour = "MONOCHROME2", "YBR_FULL_422" if lossy else "RGB"
+    assert ds.PhotometricInterpretation == (colour if kind == "rgb" else gray)
+    assert ds.get("PlanarConfiguration") == (0 if kind == "rgb" else None)
+    assert (ds.BitsAllocated, ds.BitsStored) == ((16, 12) if kind == "gray12" else (8, 8))
+    assert ds.file_meta.TransferSyntaxUID == syntax
+    assert ds.file_meta.MediaStorageSOPInstanceUID == ds.SOPInstanceUID
+    assert ds.ImageType == ["DERIVED", "SECONDARY"]
+    if lossy:
+        assert (ds.LossyImageCompression, ds.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+        bits = page(kind).size * ds.BitsStored
+        exact = bits / 8 / len(frame_of(ds))
+        assert float(ds.LossyImageCompressionRatio) == pytest.approx(exact, abs=0.02)
+    else:
+        assert "LossyImageCompressionRatio" not in ds
+        assert "LossyImageCompression" not in ds, "the page may show a lossy photograph"
+    changed = {e.keyword for e in ds if e.keyword not in plain or plain[e.tag].value != e.value}
+    assert changed <= {
+        "PixelData", "PhotometricInterpretation", "LossyImageCompression",
+        "LossyImageCompressionRatio", "LossyImageCompressionMethod",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("syntax", "kind"), every())
+def test_fragments_are_even_and_the_caller_s_dataset_stays(syntax: str, kind: str) -> None:
+    plain = made(page(kind))
+    before = plain.to_json()
+    ds = encode.encoded(plain, syntax)
+    assert ds["PixelData"].VR == "OB"
+    assert ds["PixelData"].is_undefined_length
+    count, offsets = parse_fragments(ds.PixelData)
+    assert count == 2, "the offset table and one fragment"
+    for at in offsets:
+        assert int.from_bytes(ds.PixelData[at + 4 : at + 8], "little") % 2 == 0
+    assert plain.to_json() == before
+
+
+def test_an_image_that_was_said_to_be_original_is_none_after_lossy_compression() -> None:
+    plain = made(page("gray8"), ImageType="ORIGINAL\\PRIMARY")
+    assert encode.encoded(plain, encode.JPEG_EXTENDED).ImageType == ["DERIVED", "PRIMARY"]
+    assert encode.encoded(plain, encode.JPEG_LOSSLESS).ImageType == ["ORIGINAL", "PRIMARY"]
+
+
+def test_quality_is_that_of_the_pixels() -> None:
+    plain = made(page("rgb"))
+    sizes = [len(frame_of(encode.encoded(plain, encode.JPEG_EXTENDED, q))) for q in (30, 75, 99)]
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES.values())
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3, 3), (7, 5), (9, 17, 3)])
+def test_small_and_odd_pages(syntax: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    pixels = np.full(shape, 200, np.uint8)
+    found = decoded(encode.encoded(made(pixels), syntax), tmp_path)
+    assert found.shape == shape
+    assert np.abs(found.astype(int) - pixels).max() <= 3
+
+
+def test_baseline_has_no_twelve_bits() -> None:
+    with pytest.raises(ValueError, match="8 bits"):
+        encode.encoded(made(page("gray12")), encode.JPEG_BASELINE)
+
+
+def test_a_page_too_long_for_jpeg() -> None:
+    long = made(np.zeros((65501, 1), np.uint8))
+    with pytest.raises(DocumentError, match="at most 65500"):
+        encode.encoded(long, encode.JPEG_LOSSLESS)
+    encode.encoded(long, encode.RLE)
+    encode.encoded(made(np.zeros((65500, 1), np.uint8)), encode.JPEG_LOSSLESS)
