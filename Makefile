@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev tests/film_peer/node_modules
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
@@ -32,5 +32,10 @@ $(VENV)/.dev: pyproject.toml packaging/system-packages
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
+# The film printer of the tests that is neither DCMTK nor pynetdicom; nothing of it is shipped.
+tests/film_peer/node_modules: tests/film_peer/package-lock.json | $(VENV)/.dev
+	npm ci --prefix tests/film_peer --ignore-scripts --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) tests/film_peer/node_modules .mypy_cache .ruff_cache .pytest_cache dist build
