@@ -53,8 +53,12 @@ def problems(text: str) -> list[str]:
 
 def names(text: str) -> list[str]:
     """Return the attributes that `text` names: not the job's fields, not the clock."""
-    found = (m["name"] for m in _PLACEHOLDER.finditer(text))
-    return [n for n in found if n and not n.startswith("job.") and n not in _CLOCK]
+    return [n for n in used(text) if not n.startswith("job.") and n not in _CLOCK]
+
+
+def used(text: str) -> list[str]:
+    """Return everything that `text` names."""
+    return [m["name"] for m in _PLACEHOLDER.finditer(text) if m["name"]]
 
 
 def fill(value: Any, values: Mapping[str, str], now: datetime) -> Any:

@@ -27,6 +27,7 @@ from dicom_printer.ticket import Ticket
 
 ACTIONS = {
     "parse": "dicom_printer.actions.parse",
+    "query": "dicom_printer.actions.query",
     "set": "dicom_printer.actions.set",
     "store": "dicom_printer.actions.store",
 }

@@ -126,6 +126,14 @@ def _add_operating(verb: _Verb) -> None:
                 "--fresh", action="store_true",
                 help="begin anew with the workflow as it is configured now",
             )  # fmt: skip
+    match = verb("match", "match", "list the entries that a job may belong to, or pick one")
+    match.add_argument("job", metavar="JOB", help="any unique beginning of its id")
+    match.add_argument("--pick", metavar="CODE", help="go on with this entry of the list")
+    match.add_argument(
+        "--set", dest="attributes", type=_setting, action="append", default=[],
+        metavar="KEYWORD=VALUE", help="state an attribute of the job; an empty value removes it",
+    )  # fmt: skip
+    match.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_admin(verb: _Verb) -> None:

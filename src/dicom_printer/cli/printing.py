@@ -36,7 +36,7 @@ def submit(args: argparse.Namespace) -> int:
     if args.printer not in config.printer:
         hint = nearest(args.printer, config.printer)
         raise UsageError(f'there is no printer "{args.printer}"{hint}')
-    attributes = _attributes(args.attributes)
+    attributes = stated(dict(args.attributes))
     with ExitStack() as stack:
         # Opened before root is given up: the files are the caller's.
         sources = [(path, stack.enter_context(_document(path))) for path in args.files]
@@ -61,18 +61,16 @@ def submit(args: argparse.Namespace) -> int:
     return _report(args, config, spool, tickets)
 
 
-def _attributes(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def stated(attributes: dict[str, str]) -> dict[str, str]:
     """Check what ``--set`` states now, while somebody is there to read the error."""
     from dicom_printer.attributes import check_value
 
-    for name, value in pairs:
+    for name, value in attributes.items():
         try:
             check_value(name, value)
         except BadValueError as error:
-            raise UsageError(
-                f"--set {name}: {error.message}", "correct it and submit again"
-            ) from None
-    return dict(pairs)
+            raise UsageError(f"--set {name}: {error.message}", "correct it and try again") from None
+    return attributes
 
 
 @contextmanager

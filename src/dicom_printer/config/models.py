@@ -25,7 +25,23 @@ def ae_title(value: str) -> str:
     return value.strip()
 
 
+def character_set(value: str) -> str:
+    """Check a Specific Character Set: its defined terms (PS3.3 section C.12.1.1.2)."""
+    terms = value.split("\\")
+    if not value or not all(_TERM.fullmatch(term) for term in terms):
+        raise ValueError(
+            'must be a defined term such as "ISO_IR 100", "ISO_IR 192", or several joined by \\'
+        )
+    return value
+
+
+_TERM = re.compile(
+    "ISO_IR (6|13|100|101|109|110|126|127|138|144|148|166|192)|GB18030|GBK"
+    "|ISO 2022 IR (6|13|58|87|100|101|109|110|126|127|138|144|148|149|159|166)"
+)
+
 AETitle = Annotated[str, AfterValidator(ae_title)]
+CharacterSet = Annotated[str, AfterValidator(character_set)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 PDUSize = Annotated[int, Field(ge=4096, le=1048576)]
 
@@ -113,7 +129,7 @@ class Remote(Table):
     host: Annotated[str, Field(min_length=1)]
     port: Port
     calling_ae_title: AETitle = "DICOM_PRINTER"
-    character_set: str = "ISO_IR 100"
+    character_set: CharacterSet = "ISO_IR 100"
     associations: Annotated[int, Field(ge=1, le=64)] = 1
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0

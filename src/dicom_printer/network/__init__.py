@@ -1,6 +1,7 @@
 """Everything that touches an association: the only package that imports pynetdicom."""
 
 from dicom_printer.network import mend
+from dicom_printer.network.answers import check_characters
 from dicom_printer.network.association import (
     ENCAPSULATED_PDF,
     SECONDARY_CAPTURE,
@@ -8,6 +9,7 @@ from dicom_printer.network.association import (
     associate,
     echo,
 )
+from dicom_printer.network.find import PATIENT_ROOT, WORKLIST, Found, find
 from dicom_printer.network.outcome import meaning
 from dicom_printer.network.receiver import Receiver
 from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
@@ -16,12 +18,17 @@ mend.apply()
 
 __all__ = [
     "ENCAPSULATED_PDF",
+    "PATIENT_ROOT",
     "SECONDARY_CAPTURE",
     "UNCOMPRESSED",
     "VERIFICATION",
+    "WORKLIST",
     "Association",
+    "Found",
     "Receiver",
     "associate",
+    "check_characters",
     "echo",
+    "find",
     "meaning",
 ]

@@ -1,7 +1,8 @@
-"""The clock of an operation: ends it when nothing has moved for too long."""
+"""The clock of an operation: ends it when nothing has moved for too long, or in any case."""
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -29,13 +30,18 @@ class Watchdog:
         What to watch, for the length of a ``with`` block.
     timeout_s : float
         The longest silence, in seconds.
+    limit_s : float, optional
+        How long the operation may last, whatever moves; without an end by default.
     """
 
-    def __init__(self, association: Association, timeout_s: float) -> None:
+    def __init__(
+        self, association: Association, timeout_s: float, limit_s: float = math.inf
+    ) -> None:
         self.has_bitten = False
         self._association = association
         self._timeout_s = timeout_s
         self._moved = time.monotonic()
+        self._end = self._moved + limit_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -60,10 +66,13 @@ class Watchdog:
         self._moved = time.monotonic()
 
     def _watch(self) -> None:
-        while not self._over.wait(max(0.0, self._moved + self._timeout_s - time.monotonic())):
-            if time.monotonic() >= self._moved + self._timeout_s:
+        while not self._over.wait(max(0.0, self._due() - time.monotonic())):
+            if time.monotonic() >= self._due():
                 self._bite()
                 return
+
+    def _due(self) -> float:
+        return min(self._moved + self._timeout_s, self._end)
 
     def _bite(self) -> None:
         """A-ABORT, then the end of the connection, then wake up whoever waits."""
