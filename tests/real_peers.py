@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -75,7 +76,10 @@ class Peer:
 
     def start(self) -> None:
         """Start it, on the port it has always had."""
-        path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin"
+        # pynetdicom brings a storescp of its own into an active virtual environment
+        ours = str(Path(sys.executable).parent)
+        folders = [f for f in os.environ.get("PATH", "").split(":") if f != ours]
+        path = ":".join([*folders, "/usr/sbin", "/usr/local/sbin", "/sbin"])
         # without Nagle an answer of DCMTK is not held back for 40 ms
         environment = {**os.environ, "PATH": path, "TCP_NODELAY": "1"}
         name, *arguments = self.command()

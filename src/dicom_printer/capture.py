@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from dicom_printer.attributes import (
 )
 from dicom_printer.errors import DocumentError
 
-__all__ = ["Attributes", "check_value", "dataset", "shortened", "uid"]
+__all__ = ["Attributes", "check_value", "composite", "dataset", "shortened", "uid"]
 
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7"
 MODEL = "DICOM Printer"
@@ -94,31 +95,69 @@ def dataset(
         With ``file_meta`` for Explicit VR Little Endian; as it was made here, it can be
         written in any uncompressed transfer syntax.
     """
-    stated = {name_of(keyword): value for keyword, value in attributes.items()}
-    ds = Dataset()
-    for keyword, value in _defaults(job_id, created, variant, stated).items():
-        setattr(ds, keyword, value)
-    for keyword, value in stated.items():
-        if value or keyword not in _NEVER_EMPTY:
-            ds.add(element(keyword, value))
     kind = (variant,) if variant else ()
-    ds.SOPClassUID = SOP_CLASS
-    ds.SOPInstanceUID = uid(job_id, "page", page_number, *kind)
+    own = {"ImageType": ["DERIVED", "SECONDARY"], "PatientOrientation": "", "Laterality": ""}
+    instance = uid(job_id, "page", page_number, *kind)
+    ds = composite(job_id, SOP_CLASS, instance, attributes, own, created=created, series=kind)
+    if ds.get("BodyPartExamined") in _UNPAIRED.split() and not ds.Laterality:
+        del ds.Laterality
     ds.InstanceNumber = instance_number
-    ds.SpecificCharacterSet = character_set(t for value in stated.values() for t in texts(value))
     if spacing_mm is not None:
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
         ds.NominalScannedPixelSpacing = [format_number_as_ds(float(spacing_mm))] * 2
     _add_pixels(ds, pixels, page_number)
+    return ds
+
+
+def composite(
+    job_id: str,
+    sop_class: str,
+    sop_instance_uid: str,
+    attributes: Attributes,
+    own: Mapping[str, Any],
+    *,
+    created: datetime,
+    series: Sequence[str] = (),
+) -> Dataset:
+    """Make what an instance of any SOP class has: patient, study, series, equipment.
+
+    Parameters
+    ----------
+    attributes : mapping of str to str
+        What is known; it goes before `own`, and that before the defaults for all.
+    own : mapping of str to object
+        The defaults of this SOP class.
+    series : sequence of str, optional
+        What tells this series of the job from its others.
+
+    Returns
+    -------
+    pydicom.Dataset
+        With ``file_meta`` for Explicit VR Little Endian.
+    """
+    stated = {name_of(keyword): value for keyword, value in attributes.items()}
+    ds = Dataset()
+    for keyword, value in {**_defaults(job_id, created, series, stated), **own}.items():
+        setattr(ds, keyword, value)
+    for keyword, value in stated.items():
+        if value or keyword not in _NEVER_EMPTY:
+            ds.add(element(keyword, value))
+    ds.SOPClassUID, ds.SOPInstanceUID = UID(sop_class), UID(sop_instance_uid)
+    ours = (value for value in own.values() if isinstance(value, str))
+    ds.SpecificCharacterSet = character_set(
+        [*ours, *(text for value in stated.values() for text in texts(value))]
+    )
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = UID(SOP_CLASS)
+    ds.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return ds
 
 
-def _defaults(job_id: str, created: datetime, variant: str, stated: Attributes) -> dict[str, Any]:
+def _defaults(
+    job_id: str, created: datetime, series: Sequence[str], stated: Attributes
+) -> dict[str, Any]:
     """Return every attribute of type 1 and 2, and some of type 3, that the caller may not know.
 
     Not Lossy Image Compression: a page may show a JPEG photograph, and a "00" that is not
@@ -126,9 +165,7 @@ def _defaults(job_id: str, created: datetime, variant: str, stated: Attributes) 
     """
     local = created.astimezone()
     date, clock = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
-    kind = (variant,) if variant else ()
     values: dict[str, Any] = {
-        "ImageType": ["DERIVED", "SECONDARY"],
         "AccessionNumber": "",
         "Modality": "OT",
         "ConversionType": "WSD",
@@ -145,11 +182,10 @@ def _defaults(job_id: str, created: datetime, variant: str, stated: Attributes) 
         "DateOfSecondaryCapture": date,
         "TimeOfSecondaryCapture": clock,
         "StudyInstanceUID": uid(job_id, "study"),
-        "SeriesInstanceUID": uid(job_id, "series", *kind),
+        "SeriesInstanceUID": uid(job_id, "series", *series),
         # a study of somebody else's has an id of its own
         "StudyID": "" if stated.get("StudyInstanceUID") else shortened("StudyID", job_id),
         "SeriesNumber": 1,
-        "PatientOrientation": "",
         "BurnedInAnnotation": "YES",  # a printed page bears names as a rule
     }
     for level in ("Study", "Series", "Content"):
@@ -157,8 +193,6 @@ def _defaults(job_id: str, created: datetime, variant: str, stated: Attributes) 
         # the hour of printing does not belong to a day that somebody else stated
         known = any(stated.get(keyword) for keyword in pair)
         values |= dict(zip(pair, ("", "") if known else (date, clock), strict=True))
-    if stated.get("BodyPartExamined") not in _UNPAIRED.split():
-        values["Laterality"] = ""
     return values
 
 

@@ -3,62 +3,169 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydicom import Dataset
+from pydicom.uid import UID
 
-from dicom_printer import capture, network
+from dicom_printer import capture, encapsulated, encode, network
 from dicom_printer.actions import Job
 from dicom_printer.config import RemoteStep
-from dicom_printer.pages import How
+from dicom_printer.errors import DocumentError
+from dicom_printer.gray import to_gray
+from dicom_printer.pages import How, Page
+
+_COMPRESSED = {
+    ("rle", "extended"): encode.RLE,
+    ("jpeg", "extended"): encode.JPEG_EXTENDED,
+    ("jpeg", "baseline"): encode.JPEG_BASELINE,
+    ("jpeg-lossless", "extended"): encode.JPEG_LOSSLESS,
+}
+_OF_JPEG = ("quality", "jpeg_process")
 
 
 class Settings(RemoteStep):
     """The keys of a ``store`` step."""
 
+    kind: Annotated[Literal["image", "pdf", "both"], Field(alias="as")] = "image"
     dpi: Annotated[int, Field(ge=36, le=1200)] = 150
     mode: Literal["color", "gray", "auto"] = "auto"
+    bits: Literal[8, 12] = 8
+    compression: Literal["none", "rle", "jpeg", "jpeg-lossless"] = "none"
+    quality: Annotated[int, Field(ge=1, le=100)] = 90
+    jpeg_process: Literal["extended", "baseline"] = "extended"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.bits == 12 and self.mode != "gray":
+            raise ValueError('bits = 12 is for gray: add mode = "gray"')
+        if self.bits == 12 and self.jpeg_process == "baseline":
+            raise ValueError('jpeg_process = "baseline" has no 12 bits')
+        said = [n for n in _OF_JPEG if getattr(self, n) != type(self).model_fields[n].default]
+        if said and self.compression != "jpeg":
+            raise ValueError(f'{" and ".join(said)}: only with compression = "jpeg"')
+        return self
 
     @property
     def how(self) -> How:
-        """How the pages are rendered for this step."""
+        """How the pages look that are sent by this step."""
         return How(dpi=self.dpi, mode=self.mode)
+
+    @property
+    def rendering(self) -> How:
+        """How the pages are rendered: 12 bits are made from the colours."""
+        return How(dpi=self.dpi, mode="auto") if self.bits == 12 else self.how
+
+    @property
+    def compressed(self) -> str | None:
+        """The compressed transfer syntax, None for none."""
+        return _COMPRESSED.get((self.compression, self.jpeg_process))
+
+    @property
+    def contexts(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What is proposed: the union of a group of the seed's Table 3.10.
+
+        The compressed syntax stands in a context of its own: of one context the acceptor
+        takes one syntax, whichever it likes, and we could not ask for the smaller one.
+        """
+        images = [(self.compressed,)] if self.compressed else []
+        contexts = [(network.SECONDARY_CAPTURE, s) for s in (*images, network.UNCOMPRESSED)]
+        pdf = [(network.ENCAPSULATED_PDF, network.UNCOMPRESSED)]
+        return (contexts if self.kind != "pdf" else []) + (pdf if self.kind != "image" else [])
+
+    def variant(self, syntax: str | None) -> str:
+        """Return what tells the pixels in a syntax from others of the page, for the UIDs."""
+        depth = "-12" if self.bits == 12 else ""
+        loss = f"-jpeg{self.quality}" if syntax in encode.LOSSY else ""
+        return f"{self.dpi}-{self.mode}{depth}{loss}"
+
+    def pages_at(self, job: Job, numbers: list[int], accepted: set[str]) -> set[int]:
+        """Return the pages that a remote has: as this step sends them, or better."""
+        variants = {self.variant(self.compressed), self.variant(None)}
+        uids = {n: {capture.uid(job.id, "page", n, v) for v in variants} for n in numbers}
+        return {n for n in numbers if uids[n] & accepted}
 
 
 def run(step: Settings, job: Job) -> str:
-    """Send the pages that the remote has not accepted yet, over one association.
+    """Send what the remote has not accepted yet, over one association.
 
     A page is sent while the next ones are being rendered, and recorded as its answer
     arrives, so that another attempt goes on with the first page that was not accepted.
     """
     remote = job.remotes[step.remote]
-    numbers = job.numbers()
-    job.running.set_pages(len(numbers))
-    # Another rendering of the page is another instance: the UIDs tell the two apart.
-    variant = f"{step.dpi}-{step.mode}"
-    uids = {n: capture.uid(job.id, "page", n, variant) for n in numbers}
-    instance_numbers = {n: i for i, n in enumerate(numbers, 1)}
+    asked = job.numbers()
+    numbers = asked if step.kind != "pdf" else []
     accepted = job.running.accepted(remote.name)
-    missing = [n for n in numbers if uids[n] not in accepted]
-    if not missing:
+    there = step.pages_at(job, numbers, accepted)
+    missing = {n: i for i, n in enumerate(numbers, 1) if n not in there}
+    pdf = _pdf(step, job, asked)
+    job.running.set_pages(len(numbers) + (pdf is not None))
+    if encapsulated.uid(job.id) in accepted:
+        pdf = None
+    if not missing and pdf is None:
         return f"every page is at {remote.name} already"
-    attributes = {**job.defaults, **job.attributes}
-    with (
-        network.associate(remote, [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]) as assoc,
-        closing(job.renderer.stream(job.document, missing, step.how)) as pages,
-    ):
+    done = []
+    with network.associate(remote, step.contexts) as association:
+        if missing:
+            how = _send_pages(step, job, association, missing)
+            done.append(f"{len(missing)} of {len(numbers)} pages{how}")
+        if pdf is not None:
+            _send_pdf(job, association, pdf)
+            done.append("the PDF")
+    return f"{' and '.join(done)} sent to {remote.name}"
+
+
+def _pdf(step: Settings, job: Job, numbers: list[int]) -> bytes | None:
+    """Return the PDF to send, None for none; an image is sent as images only, if at all."""
+    if step.kind == "image":
+        return None
+    found = job.renderer.pdf(job.document, numbers)
+    if found is None and step.kind == "pdf":
+        raise DocumentError(
+            'the document is an image, and `as = "pdf"` sends nothing but PDF',
+            'set `as` to "image" or "both", then `dicom-printer retry --fresh JOB`',
+            reason="type not supported",
+        )
+    return found
+
+
+def _send_pages(
+    step: Settings, job: Job, association: network.Association, missing: dict[int, int]
+) -> str:
+    """Send pages, by number with their instance number; return how, where that was a choice."""
+    wanted = step.compressed
+    taken = wanted in association.transfer_syntaxes.get(network.SECONDARY_CAPTURE, ())
+    syntax = wanted if taken else None
+    with closing(job.renderer.stream(job.document, list(missing), step.rendering)) as pages:
         for page in pages:
             job.interruption()
-            ds = capture.dataset(
-                job.id,
-                page.number,
-                instance_numbers[page.number],
-                page.pixels,
-                page.spacing_mm,
-                attributes,
-                created=job.created,
-                variant=variant,
-            )
-            status = assoc.store(ds)
-            job.running.accept(remote.name, page.number, uids[page.number], status)
-    return f"{len(missing)} of {len(numbers)} pages sent to {remote.name}"
+            ds = _image(step, job, page, missing[page.number], syntax)
+            status = association.store(ds)
+            job.running.accept(association.remote.name, page.number, ds.SOPInstanceUID, status)
+    if wanted is None:
+        return ""
+    name = UID(wanted).name
+    return f" ({name})" if taken else f" (uncompressed: it does not take {name})"
+
+
+def _image(step: Settings, job: Job, page: Page, number: int, syntax: str | None) -> Dataset:
+    ds = capture.dataset(
+        job.id,
+        page.number,
+        number,
+        to_gray(page.pixels, 12) if step.bits == 12 else page.pixels,
+        page.spacing_mm,
+        {**job.defaults, **job.attributes},
+        created=job.created,
+        variant=step.variant(syntax),
+    )
+    return encode.encoded(ds, syntax, step.quality) if syntax else ds
+
+
+def _send_pdf(job: Job, association: network.Association, pdf: bytes) -> None:
+    job.interruption()
+    attributes = {**job.defaults, **job.attributes}
+    ds = encapsulated.dataset(job.id, pdf, job.ticket.title, attributes, created=job.created)
+    status = association.store(ds)
+    job.running.accept(association.remote.name, 0, ds.SOPInstanceUID, status)

@@ -14,7 +14,16 @@ from dataclasses import asdict
 from typing import Any
 
 from dicom_printer.errors import DocumentError
-from dicom_printer.pages.wire import MAX_LINE, Limits, ProtocolError, announced, line, parsed
+from dicom_printer.pages.wire import (
+    MAX_LINE,
+    MAX_PDF,
+    MAX_TEXT,
+    Limits,
+    ProtocolError,
+    announced,
+    line,
+    parsed,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +109,8 @@ class Child:
             if "error" in message:
                 error, remedy, reason = (str(message.get(k)) for k in ("error", "remedy", "reason"))
                 raise DocumentError(error, remedy, reason=reason)
-            return message, self._exactly(announced(message, self._limits), deadline)
+            most = MAX_PDF if request["do"] == "pdf" else MAX_TEXT
+            return message, self._exactly(announced(message, self._limits, most), deadline)
         except ProtocolError as error:
             raise DiedError(str(error), by_document=True) from None
 

@@ -73,6 +73,17 @@ class Renderer:
         _, data = _result(self._submit(self._ask, document, {"do": "text"}))
         return data.decode("utf-8", "replace")
 
+    def pdf(self, document: Path, numbers: Sequence[int]) -> bytes | None:
+        """Return the pages `numbers` of a PDF as a PDF, None where the document is an image.
+
+        All pages are the document as it is, byte by byte.
+        """
+        request = {"do": "pdf", "numbers": list(numbers)}
+        message, data = _result(self._submit(self._ask, document, request))
+        if message.get("kind") == "image":
+            return None
+        return document.read_bytes() if message.get("kind") == "whole" else bytes(data)
+
     def stream(self, document: Path, numbers: Sequence[int], how: How) -> Generator[Page]:
         """Yield pages in the order of `numbers`, while the next ones are being rendered.
 

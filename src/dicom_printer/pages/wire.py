@@ -18,6 +18,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 MAX_LINE = 65536
 MAX_TEXT = 1 << 20
 """Bytes of a document's text that are read; what follows is cut off."""
+MAX_PDF = 1 << 28
+"""Bytes of a PDF that is sent as it is. Sending needs several times as much memory."""
 MAX_SIDE = 65535
 """Rows and Columns are of VR US (PS3.3 section C.7.6.3)."""
 
@@ -88,12 +90,22 @@ def parsed(text: bytes) -> dict[str, Any]:
     return message
 
 
-def announced(message: dict[str, Any], limits: Limits) -> int:
-    """Return how many bytes follow a message, after a check that they are allowed."""
+def announced(message: dict[str, Any], limits: Limits, most: int = MAX_TEXT) -> int:
+    """Return how many bytes follow a message, after a check that they are allowed.
+
+    Parameters
+    ----------
+    message : dict
+        What the worker said.
+    limits : Limits
+        What pixels are held to.
+    most : int, optional
+        How many bytes what is not pixels may have.
+    """
     shape, size = message.get("shape"), message.get("bytes", 0)
     if shape is None:
-        if type(size) is not int or not 0 <= size <= MAX_TEXT:
-            raise ProtocolError("it announced more text than is read")
+        if type(size) is not int or not 0 <= size <= most:
+            raise ProtocolError("it announced more bytes than are read")
         return size
     if not isinstance(shape, list) or not all(type(n) is int and n >= 1 for n in shape):
         raise ProtocolError("it announced pixels of no size")

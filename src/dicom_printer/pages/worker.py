@@ -23,6 +23,8 @@ import numpy as np
 from dicom_printer.errors import DocumentError
 from dicom_printer.pages import wire
 from dicom_printer.pages.engines import Document, is_pdf, open_document, read_head
+from dicom_printer.pages.extract import extracted
+from dicom_printer.pages.images import Images
 from dicom_printer.pages.limits import allow_seconds, confine, damaged
 from dicom_printer.pages.pdfs import Pdfium, Poppler, Rendered
 from dicom_printer.pages.shade import in_mode
@@ -49,6 +51,8 @@ class Worker:
         if request["do"] == "text":
             text = _text(path)
             return {"bytes": len(text)}, text
+        if request["do"] == "pdf":
+            return _pdf(document, path, request["numbers"])
         pixels, spacing_mm = self._render(document, path, request["number"], request["dpi"])
         pixels = in_mode(pixels, request["mode"])
         message = {"shape": pixels.shape, "spacing_mm": spacing_mm}
@@ -74,6 +78,21 @@ class Worker:
             if error.reason != "document damaged" or not isinstance(document, Pdfium):
                 raise
             return Poppler(path, self._limits).render(number, dpi)
+
+
+def _pdf(document: Document, path: Path, numbers: list[int]) -> _Answer:
+    """Return some pages of a PDF; that of all pages the service reads for itself."""
+    if isinstance(document, Images):
+        return {"kind": "image"}, b""
+    whole = numbers == list(range(1, document.count + 1))
+    data = b"" if whole else extracted(path, numbers)
+    if max(path.stat().st_size if whole else 0, len(data)) > wire.MAX_PDF:
+        raise DocumentError(
+            f"the PDF has more than the {wire.MAX_PDF >> 20} MiB that are sent as one instance",
+            "print it in parts, or store it as images; then discard this job",
+            reason="document too large",
+        )
+    return ({"kind": "whole"}, b"") if whole else ({"kind": "part", "bytes": len(data)}, data)
 
 
 def _text(path: Path) -> bytes:
