@@ -48,7 +48,7 @@ def test_the_packaged_configuration_is_in_order() -> None:
 
 def test_it_is_in_order_with_every_key_that_is_commented_out() -> None:
     found = in_use(uncommented(PACKAGED.read_text()))
-    assert [step["action"] for step in found.workflow["to_pacs"]] == ["parse", "query", "set", "store"]
+    assert [step["action"] for step in found.workflow["to_pacs"]] == [*actions.ACTIONS]
     assert found.defaults
 
 

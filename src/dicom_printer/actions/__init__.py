@@ -30,6 +30,7 @@ ACTIONS = {
     "query": "dicom_printer.actions.query",
     "set": "dicom_printer.actions.set",
     "store": "dicom_printer.actions.store",
+    "print": "dicom_printer.actions.print",
 }
 ENTRY_POINTS = "dicom_printer.actions"
 

@@ -9,7 +9,7 @@ from typing import Any
 from dicom_printer import checks
 from dicom_printer import config as configuration
 from dicom_printer.cli import output
-from dicom_printer.config import Config, nearest
+from dicom_printer.config import Config, Remote, nearest
 from dicom_printer.errors import StepError, UsageError
 
 
@@ -35,9 +35,7 @@ def check(args: argparse.Namespace) -> int:
 
 
 def echo(args: argparse.Namespace) -> int:
-    """Ask remotes whether they are there (C-ECHO)."""
-    from dicom_printer import network
-
+    """Ask remotes whether they are there (C-ECHO); film printers for their status (N-GET)."""
     config = configuration.load(args.config)
     rows: list[dict[str, Any]] = []
     for name in _known(args.remotes, config.remote, "remote"):
@@ -45,16 +43,41 @@ def echo(args: argparse.Namespace) -> int:
         row: dict[str, Any] = {"remote": name, "ae_title": remote.ae_title}
         row["address"] = f"{remote.host}:{remote.port}"
         try:
-            row |= {"state": "up", "ms": round(1000 * network.echo(remote)), "error": ""}
+            row |= _asked(remote, _film_printer(config, name))
         except StepError as error:
-            row |= {"state": "down", "ms": None, "error": str(error)}
+            row |= {"state": "down", "ms": None, "printer": "", "error": str(error)}
         rows.append(row)
     if args.json:
         output.print_json(rows)
     else:
-        columns = ["remote", "AE title", "address", "state", "ms", "error"]
+        columns = ["remote", "AE title", "address", "state", "ms", "printer", "error"]
         output.console().print(output.table(columns, [list(row.values()) for row in rows]))
-    return 0 if all(row["state"] == "up" for row in rows) else 1
+    healthy = all(row["state"] == "up" and row["printer"][:7] != "FAILURE" for row in rows)
+    return 0 if healthy else 1
+
+
+def _asked(remote: Remote, film_mode: str) -> dict[str, Any]:
+    """Ask a remote; one that has a `film_mode` is a film printer, and says how it is."""
+    from dicom_printer import network
+    from dicom_printer.network import printing
+
+    said = ""
+    if film_mode:
+        meta = printing.COLOR if film_mode == "color" else printing.GRAYSCALE
+        seconds, status = printing.look(remote, meta)
+        said = str(status) or "says nothing"
+    else:
+        seconds = network.echo(remote)
+    return {"state": "up", "ms": round(1000 * seconds), "printer": said, "error": ""}
+
+
+def _film_printer(config: Config, name: str) -> str:
+    """Return the mode in which a `print` step names the remote; empty where none does."""
+    steps = [step for steps in config.workflow.values() for step in steps]
+    for step in steps:
+        if step.get("action") == "print" and step.get("remote") == name:
+            return str(step.get("mode", "grayscale"))
+    return ""
 
 
 def _known(names: list[str], known: dict[str, Any], what: str) -> list[str]:
