@@ -131,3 +131,24 @@ def test_retry_in_falling_order_is_a_mistake() -> None:
 def test_one_word_of_on_error_is_for_every_failure() -> None:
     step = config.Step.model_validate({"action": "x", "on_error": "continue"})
     assert (step.on_error.transient, step.on_error.permanent) == ("continue", "continue")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('implementation_class_uid = "1.02"', "must be a UID"),
+        ('implementation_class_uid = "one"', "must be a UID"),
+        (f'implementation_class_uid = "1.{"2" * 63}"', "must be a UID"),
+        ('implementation_version_name = "SEVENTEEN_LETTERS"', "1 to 16 printable"),
+        ('implementation_version_name = "Ä"', "1 to 16 printable"),
+        ('transfer_syntaxes = ["JPEG2000"]', "transfer_syntaxes"),
+        ('transfer_syntaxes = ["RLELossless", "RLELossless"]', "twice"),
+        ("transfer_syntaxes = []", "transfer_syntaxes"),
+    ],
+)
+def test_what_an_association_request_cannot_say(line: str, words: str) -> None:
+    for found in (
+        mistakes(GOOD.replace("[network]", f"[network]\n{line}")),
+        mistakes(GOOD.replace("max_pdu = 65536", line)),
+    ):
+        assert found and all(words in mistake for mistake in found)

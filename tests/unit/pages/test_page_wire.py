@@ -60,3 +60,9 @@ def test_no_side_is_longer_than_dicom_can_state() -> None:
 def test_a_line_is_a_table(text: bytes) -> None:
     with pytest.raises(ProtocolError):
         parsed(text)
+
+
+def test_a_pdf_may_be_longer_than_a_text() -> None:
+    assert announced({"bytes": MAX_TEXT + 1}, LIMITS, most=MAX_TEXT + 1) == MAX_TEXT + 1
+    with pytest.raises(ProtocolError):
+        announced({"bytes": MAX_TEXT + 2}, LIMITS, most=MAX_TEXT + 1)
