@@ -97,7 +97,7 @@ def ask(step: Settings, remote: Remote, values: Mapping[str, str]) -> Answers:
     if not worklist:
         identifier.QueryRetrieveLevel = step.level
     model = network.WORKLIST if worklist else network.PATIENT_ROOT
-    found = network.find(remote, model, identifier, step.max_matches)
+    found = network.query(remote, model, identifier, step.max_matches)
     matching = [ds for ds in found.answers if matches(ds, filled)]
     for ds in matching:
         network.check_characters(remote, ds)

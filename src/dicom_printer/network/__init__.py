@@ -9,7 +9,7 @@ from dicom_printer.network.association import (
     associate,
     echo,
 )
-from dicom_printer.network.find import PATIENT_ROOT, WORKLIST, Found, find
+from dicom_printer.network.find import PATIENT_ROOT, WORKLIST, Found, query
 from dicom_printer.network.outcome import meaning
 from dicom_printer.network.receiver import Receiver
 from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
@@ -29,6 +29,6 @@ __all__ = [
     "associate",
     "check_characters",
     "echo",
-    "find",
     "meaning",
+    "query",
 ]

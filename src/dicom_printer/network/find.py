@@ -54,7 +54,7 @@ class Found:
     is_complete: bool
 
 
-def find(remote: Remote, model: str, identifier: Dataset, most: int) -> Found:
+def query(remote: Remote, model: str, identifier: Dataset, most: int) -> Found:
     """Ask a remote over an association of its own (C-FIND, PS3.7 section 9.1.2).
 
     Parameters
