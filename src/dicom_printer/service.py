@@ -210,7 +210,12 @@ class Service:
         """Forget the jobs that ended long ago: first their documents, then their rows."""
         limit = self._store.clock() - self._config.service.keep
         while ids := table.finished_before(self._store, limit):
-            for job_id in ids:
-                self._spool.remove(job_id)
-            table.forget(self._store, ids)
+            # A row without its directory is forgotten; a directory without its row would be
+            # taken for a job that just came in.
+            gone = [job_id for job_id in ids if self._spool.remove(job_id)]
+            table.forget(self._store, gone)
+            if len(gone) < len(ids):
+                logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
+                             self._spool.root)  # fmt: skip
+                break
         self._spool.sweep()

@@ -271,9 +271,12 @@ class Spool:
                 self._write(target / REASON, f"{reason}\n".encode())
         return target
 
-    def remove(self, job_id: str, directory: str = JOBS) -> None:
-        """Delete a job's directory; one that is gone already is no error."""
-        shutil.rmtree(self.root / directory / job_id, ignore_errors=True)
+    def remove(self, job_id: str, directory: str = JOBS) -> bool:
+        """Delete a job's directory; tell whether it is gone, and stays gone."""
+        place = self.root / directory / job_id
+        shutil.rmtree(place, ignore_errors=True)
+        _fsync_directory(place.parent)
+        return not os.path.lexists(place)
 
     def sweep(self) -> None:
         """Delete what a producer began to write a day ago and never committed."""
