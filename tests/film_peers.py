@@ -99,6 +99,7 @@ class DcmPrSCP(Peer):
     def __init__(self, directory: Path, **settings: bool) -> None:
         super().__init__(directory)
         self.settings = {"implicit": False, "lut_in_session": False, "omit": False} | settings
+        self._images: dict[str, Path] = {}
         (directory / "spool").mkdir()
         (directory / "database").mkdir()
 
@@ -108,10 +109,14 @@ class DcmPrSCP(Peer):
         (self.directory / "print.cfg").write_text(text)
         return ["dcmprscp", "-v", "+d", "-c", str(self.directory / "print.cfg"), "-p", "PRT"]
 
-    def films(self) -> list[PrintedFilm]:
-        """Return what was printed, in its order: each N-ACTION leaves a Stored Print."""
+    def films(self, first: int = 0) -> list[PrintedFilm]:
+        """Return what was printed, in its order, from a film on: each leaves a Stored Print."""
         found = sorted((self.directory / "database").glob("SP_*.dcm"), key=_written)
-        return [self._film(pydicom.dcmread(path)) for path in found]
+        return [self._film(pydicom.dcmread(path)) for path in found[first:]]
+
+    def count(self) -> int:
+        """Return how many films were printed."""
+        return len(list((self.directory / "database").glob("SP_*.dcm")))
 
     def images_received(self) -> int:
         """Return how many images came, on films that were printed and on others."""
@@ -123,8 +128,8 @@ class DcmPrSCP(Peer):
         attributes = []
         for item in stored.ImageBoxContentSequence:
             (reference,) = item.ReferencedImageSequence
-            path = next(self._hardcopies(reference.ReferencedSOPInstanceUID))
-            images[int(item.ImageBoxPosition)] = path.pixel_array
+            path = self._hardcopies()[str(reference.ReferencedSOPInstanceUID)]
+            images[int(item.ImageBoxPosition)] = pydicom.dcmread(path).pixel_array
             attributes.append({e.keyword: e.value for e in item if e.VR != "SQ"})
         count = max(images, default=0)
         return PrintedFilm(
@@ -135,11 +140,14 @@ class DcmPrSCP(Peer):
             annotations=[],
         )
 
-    def _hardcopies(self, uid: str) -> Iterator[pydicom.Dataset]:
+    def _hardcopies(self) -> dict[str, Path]:
+        """Return the images that came, by UID; each file is read once."""
+        known = set(self._images.values())
         for path in (self.directory / "database").glob("HG_*.dcm"):
-            ds = pydicom.dcmread(path)
-            if ds.SOPInstanceUID == uid:
-                yield ds
+            if path not in known:
+                uid = pydicom.dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID
+                self._images[str(uid)] = path
+        return self._images
 
 
 def _written(path: Path) -> tuple[int, str]:
@@ -166,10 +174,13 @@ class JsPrinter(Peer):
         lines = path.read_text().splitlines() if path.exists() else []
         return [e for e in map(json.loads, lines) if kind in {"", e["kind"]}]
 
-    def films(self) -> list[PrintedFilm]:
-        """Return what was printed, in its order."""
-        count = len(list(self.directory.glob("film-*.json")))
-        return [self._film(number) for number in range(1, count + 1)]
+    def films(self, first: int = 0) -> list[PrintedFilm]:
+        """Return what was printed, in its order, from a film on."""
+        return [self._film(number) for number in range(first + 1, self.count() + 1)]
+
+    def count(self) -> int:
+        """Return how many films were printed."""
+        return len(list(self.directory.glob("film-*.json")))
 
     def _film(self, number: int) -> PrintedFilm:
         told = json.loads((self.directory / f"film-{number}.json").read_text())

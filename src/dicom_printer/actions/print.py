@@ -179,13 +179,12 @@ class _Session:
                 f"and {each.spoken} needs {len(each.pages)}",
                 "correct `ImageDisplayFormat`, then `dicom-printer retry --fresh JOB`",
             )
-        texts = enumerate(self._step.annotations, 1)
-        annotations = [film.annotation(i, text) for i, text in texts if text]
         for position, page in enumerate(_these(first, pages, len(each.pages)), 1):
             self._job.interruption()
             self._printer.put_image(box, position, self._step.image(page))
-        if annotations:
-            self._printer.put_annotations(box, annotations)
+        for position, text in enumerate(self._step.annotations, 1):
+            if text:
+                self._printer.put_annotation(box, position, film.annotation(position, text))
         return box
 
     def _box_attributes(self, each: Film, first: Page) -> Dataset:

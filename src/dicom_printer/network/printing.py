@@ -161,19 +161,18 @@ class FilmPrinter:
         name = f"Image Box {position}"
         self._requests.set(name, self._image_box, box.image_boxes[position - 1], sent)
 
-    def put_annotations(self, box: FilmBox, annotations: list[Dataset]) -> None:
-        """Put text into the annotation boxes (N-SET, PS3.4 section H.4.4), in their order."""
+    def put_annotation(self, box: FilmBox, position: int, ds: Dataset) -> None:
+        """Put text into an annotation box (N-SET, PS3.4 section H.4.4); positions are from 1."""
         requests = Normalized(self._association, ANNOTATION_BOX, print_status.judged)
-        if len(box.annotation_boxes) < len(annotations):
+        if len(box.annotation_boxes) < position:
             raise RemoteRefusedError(
                 f"{outcome.where(self.remote)}: the film box has {len(box.annotation_boxes)} "
-                f"annotation boxes, and the step states {len(annotations)} annotations",
+                f"annotation boxes, and the step states an annotation {position}",
                 "correct `AnnotationDisplayFormatID` or `annotations`, "
                 "then `dicom-printer retry --fresh JOB`",
             )
-        for number, ds in enumerate(annotations):
-            name = f"Annotation Box {number + 1}"
-            requests.set(name, ANNOTATION_BOX, box.annotation_boxes[number], ds)
+        name = f"Annotation Box {position}"
+        requests.set(name, ANNOTATION_BOX, box.annotation_boxes[position - 1], ds)
 
     def print_session(self) -> int:
         """Print every film box of the session (N-ACTION, PS3.4 section H.4.1.2.4)."""
