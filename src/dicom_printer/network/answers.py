@@ -11,6 +11,7 @@ from io import BytesIO
 
 from pydicom import DataElement, Dataset
 from pydicom.charset import convert_encodings
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
@@ -19,11 +20,12 @@ from dicom_printer.errors import RemoteRefusedError, StepError
 from dicom_printer.network import outcome
 
 _TEXT = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
-_STRIPPED = re.compile(r"\x1b|\$[@B].+\([BJ]")
+_STRIPPED = re.compile(r"\x1b|(?:^|[\^= ])\$[@B][!-~]+\([BJ](?:[\^= ]|$)")
 """Escape sequences of ISO 2022 in text: Orthanc hands Japanese on so, without the escape."""
 
 _UNREADABLE = (
-    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError,
+    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError,
+    BytesLengthException,
     NotImplementedError, RecursionError, struct.error,
 )  # fmt: skip
 """What pydicom raises, by trial, on bytes that are no dataset."""
