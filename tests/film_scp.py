@@ -8,7 +8,8 @@
 
 A fault is named by its message (see :data:`MESSAGES`), or by the message and which one of its
 kind it is: ``"N-SET image box 2"``. It is a status, or one of ``hang`` (taken, never answered),
-``abort``, ``drop`` (the socket is closed), ``no data`` (answered without a data set).
+``abort``, ``drop`` (the socket is closed), ``no data`` (answered without a data set),
+``damaged`` (success, with a data set that nobody can read).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any, Self
 
 from pydicom import Dataset
@@ -46,6 +48,7 @@ MESSAGES = (
 """The requests for a film, in their order."""
 IMAGE_BOX = "1.2.840.10008.5.1.1.4"
 ANNOTATION_BOX = "1.2.840.10008.5.1.1.15"
+NO_SUCH_INSTANCE = 0x0112
 
 
 @dataclass
@@ -80,6 +83,7 @@ class ScriptedPrinter:
         self._over = threading.Event()
         self._counts: dict[str, int] = {}
         self._film_boxes: list[str] = []
+        self._known: set[str] = set()
         self._server: Any = None
 
     def __enter__(self) -> Self:
@@ -132,6 +136,8 @@ class ScriptedPrinter:
             self._over.wait()
         elif fault == "abort":
             event.assoc.abort()
+        elif fault == "damaged":
+            _damage(event.assoc.dimse)
         elif fault == "drop":
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
         return fault
@@ -145,7 +151,7 @@ class ScriptedPrinter:
     def _create(self, event: Any) -> tuple[Any, Dataset | None]:
         sop_class = str(event.request.AffectedSOPClassUID)
         name = NAMES[sop_class]
-        asked = event.attribute_list if event.request.AttributeList else None
+        asked = event.attribute_list if event.request.AttributeList else Dataset()
         fault = self._came(event, f"N-CREATE {name}", asked)
         answer = Dataset()
         answer.Status = fault if isinstance(fault, int) else 0x0000
@@ -156,25 +162,38 @@ class ScriptedPrinter:
             ds.AffectedSOPInstanceUID = uid = generate_uid()  # pynetdicom wants it in there
         elif self.own_uids:
             answer.AffectedSOPInstanceUID = uid = generate_uid()
+        self._known.add(str(uid))
         if name != "film box" or fault == "no data":
             return answer, ds
+        if asked.ReferencedFilmSessionSequence[0].ReferencedSOPInstanceUID not in self._known:
+            return NO_SUCH_INSTANCE, None
         with self._lock:
             self._film_boxes.append(str(uid))
-        assert asked is not None
         columns, _, rows = asked.ImageDisplayFormat.partition("\\")[2].partition(",")
         count = self.image_boxes if self.image_boxes is not None else int(columns) * int(rows)
-        ds.ReferencedImageBoxSequence = [_reference(IMAGE_BOX) for _ in range(count)]
-        ds.ReferencedBasicAnnotationBoxSequence = [_reference(ANNOTATION_BOX)]
+        ds.ReferencedImageBoxSequence = [self._box(IMAGE_BOX) for _ in range(count)]
+        ds.ReferencedBasicAnnotationBoxSequence = [self._box(ANNOTATION_BOX)]
         return answer, ds
+
+    def _box(self, sop_class: str) -> Dataset:
+        item = Dataset()
+        item.ReferencedSOPClassUID = sop_class
+        item.ReferencedSOPInstanceUID = generate_uid()
+        self._known.add(item.ReferencedSOPInstanceUID)
+        return item
 
     def _set(self, event: Any) -> tuple[Any, Dataset | None]:
         name = NAMES[str(event.request.RequestedSOPClassUID)]
         fault = self._came(event, f"N-SET {name}", event.modification_list)
+        if str(event.request.RequestedSOPInstanceUID) not in self._known:
+            return NO_SUCH_INSTANCE, None
         return fault if isinstance(fault, int) else 0x0000, None
 
     def _action(self, event: Any) -> tuple[Any, Dataset | None]:
         name = NAMES[str(event.request.RequestedSOPClassUID)]
         fault = self._came(event, f"N-ACTION {name}")
+        if str(event.request.RequestedSOPInstanceUID) not in self._known:
+            return NO_SUCH_INSTANCE, None
         status = fault if isinstance(fault, int) else 0x0000
         if status in (0, 0xB604):
             uid = str(event.request.RequestedSOPInstanceUID)
@@ -189,8 +208,14 @@ class ScriptedPrinter:
         return fault if isinstance(fault, int) else 0x0000
 
 
-def _reference(sop_class: str) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = sop_class
-    item.ReferencedSOPInstanceUID = generate_uid()
-    return item
+def _damage(dimse: Any) -> None:
+    """Put what is no data set into the next answer."""
+    send = dimse.send_msg
+
+    def damaged(answer: Any, context_id: int) -> None:
+        dimse.send_msg = send
+        name = "ActionReply" if hasattr(answer, "ActionReply") else "AttributeList"
+        setattr(answer, name, BytesIO(b"\x00\x21\x00\x05\xff\xff\xff\xff no items"))
+        send(answer, context_id)
+
+    dimse.send_msg = damaged

@@ -261,6 +261,17 @@ def test_a_session_without_a_data_set_is_a_session(
     assert state(job.run()) == ("done", "")
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_success_whose_data_set_nobody_can_read_is_a_success(
+    printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path, level: str
+) -> None:
+    add(job, tmp_path, print_level=level)
+    printer.faults = {"N-ACTION": "damaged"}
+    shown = job.run()
+    assert state(shown) == ("done", "")
+    assert {f["status"] for f in shown["films"]} == {0}
+
+
 def test_too_few_image_boxes(printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path) -> None:
     add(job, tmp_path, film_box={"ImageDisplayFormat": r"STANDARD\1,3"})
     printer.image_boxes = 2
