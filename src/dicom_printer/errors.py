@@ -137,14 +137,16 @@ class ValueMissingError(StepError):
     """A value that the step needs is not known for this job."""
 
     reason = "value missing"
-    remedy = "print again with the value filled in, or discard the job"
+    remedy = (
+        "state it: `dicom-printer match JOB --set KEYWORD=VALUE`; or print again with it filled in"
+    )
 
 
 class BadValueError(StepError):
     """A value does not fit its attribute (PS3.5 section 6.2)."""
 
     reason = "bad value"
-    remedy = "print again with a value that fits, or discard the job"
+    remedy = "correct it: `dicom-printer match JOB --set KEYWORD=VALUE`; or print again"
 
 
 class MatchError(StepError):

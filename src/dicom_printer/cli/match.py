@@ -61,13 +61,13 @@ def match(args: argparse.Namespace) -> int:
         was = seen(access.store, look.resolve(access.store, args.job))
         own = _own(was, stated({k: v for k, v in args.attributes if v}), args.attributes)
         names = ", ".join(sorted(name for name, _ in args.attributes))
-        if args.attributes and not args.pick:
+        if args.attributes and not args.pick and not args.list:
             go_on(access.store, was, was.step, own, f"set by a person: {names}", user)
-            print(was.id[: look.SHORT], "goes on with what was set; see", f"`show {was.id[:8]}`")
+            print(was.id[: look.SHORT], "is tried again with what was set")
             return 0
         position, step = _query(was)
         found, note = _candidates(access, was, own, step)
-        if not args.pick:
+        if args.list or not args.pick:
             _list(args, found, own, note)
             return 0 if found else 1
         entry = _picked(found, args.pick)

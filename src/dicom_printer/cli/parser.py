@@ -131,8 +131,10 @@ def _add_operating(verb: _Verb) -> None:
     match.add_argument("--pick", metavar="CODE", help="go on with this entry of the list")
     match.add_argument(
         "--set", dest="attributes", type=_setting, action="append", default=[],
-        metavar="KEYWORD=VALUE", help="state an attribute of the job; an empty value removes it",
+        metavar="KEYWORD=VALUE",
+        help="state an attribute of the job, and try it again; an empty value removes it",
     )  # fmt: skip
+    match.add_argument("--list", action="store_true", help="with --set: change nothing, list only")
     match.add_argument("--json", action="store_true", help="for programs")
 
 

@@ -13,6 +13,7 @@ from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import State, Store, log
 
 _FROM = {State.HELD, State.READY}
+_SHOWN = _FROM | {State.RUNNING}
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Seen:
 
 
 def seen(store: Store, job_id: str) -> Seen:
-    """Return a job that waits, for a person to decide on.
+    """Return a job that has not ended, for a person to decide on.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def seen(store: Store, job_id: str) -> Seen:
         row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
     if row is None:
         raise NoSuchJobError(f"there is no job {job_id}")
-    if row.state not in _FROM:
+    if row.state not in _SHOWN:
         raise JobStateError(
             f"job {job_id[:8]} is {row.state} and cannot be given to `match`",
             "it takes a job that is held or suspended",
@@ -94,6 +95,7 @@ def go_on(
         )  # fmt: skip
         if done.rowcount != 1:
             raise JobStateError(
-                f"job {was.id[:8]} changed meanwhile", f"look again: `dicom-printer show {was.id}`"
+                f"job {was.id[:8]} changed meanwhile, or is running",
+                "look again: `dicom-printer show JOB`; a running one must be held first",
             )
         log(c, now, was.id, "match", text, user)
