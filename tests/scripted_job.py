@@ -23,6 +23,7 @@ class FakeRunning:
     created: float = 1_800_000_000.0
     pages: int | None = None
     instances: dict[str, dict[str, int]] = field(default_factory=dict)
+    identities: set[str] = field(default_factory=set)
 
     def set_pages(self, pages: int) -> None:
         self.pages = pages
@@ -30,9 +31,13 @@ class FakeRunning:
     def accepted(self, name: str) -> set[str]:
         return set(self.instances.get(name, {}))
 
-    def accept(self, name: str, page: int, uid: str, status: int) -> None:
+    def sent_as(self) -> set[str]:
+        return self.identities
+
+    def accept(self, name: str, page: int, uid: str, status: int, identity: str = "") -> None:
         assert uid not in self.instances.setdefault(name, {})
         self.instances[name][uid] = page
+        self.identities.add(identity)
 
 
 @dataclass

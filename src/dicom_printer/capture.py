@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -43,6 +44,25 @@ _UNPAIRED = """
     TLSPINE TONGUE TRACHEA TSPINE UTERUS VAGINA WHOLEBODY
 """
 """Body parts that have no side: with them, Laterality must be absent (PS3.3 section C.7.3.1)."""
+
+
+_IDENTIFYING = (
+    "PatientID",
+    "IssuerOfPatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "AccessionNumber",
+    "StudyInstanceUID",
+)
+
+
+def identity(attributes: Attributes) -> str:
+    """Return a digest of whose an instance is: the same patient, request and study, the same text.
+
+    Stands in the job table in place of the values themselves.
+    """
+    values = [str(attributes.get(keyword, "")) for keyword in _IDENTIFYING]
+    return hashlib.sha256("\0".join(values).encode()).hexdigest()
 
 
 def uid(job_id: str, *parts: str | int) -> str:

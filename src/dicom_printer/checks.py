@@ -78,7 +78,10 @@ def _keyword(name: str, key: str) -> list[Mistake]:
 def _question(name: str, key: str) -> list[Mistake]:
     """Check that a keyword can be a field in the print dialog."""
     try:
+        name_of(name)
         ppd.with_questions(ppd.base_ppd(), [name])
+    except BadValueError as error:
+        return [Mistake(key, error.message)]
     except ConfigError as error:
         return [Mistake(key, str(error))]
     return []

@@ -15,9 +15,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from dicom_printer import ppd
+from dicom_printer.attributes import name_of
 from dicom_printer.bell import Bell
 from dicom_printer.config import Config
-from dicom_printer.errors import SpoolError, TicketError
+from dicom_printer.errors import BadValueError, SpoolError, TicketError
 from dicom_printer.hotfolder import HotFolder, Stability
 from dicom_printer.jobs import table
 from dicom_printer.jobs.store import Snapshot, Store
@@ -41,7 +42,15 @@ def attributes(config: Config, ticket: Ticket) -> dict[str, str]:
     asked = printer.ask if printer else []
     typed = {name: ppd.typed_value(ticket.option(name) or "") for name in asked}
     stated = {name: text.strip() for name, text in (typed | ticket.attributes).items()}
-    return {name: text for name, text in stated.items() if text}
+    return {_one_name(name): text for name, text in stated.items() if text}
+
+
+def _one_name(name: str) -> str:
+    """Return the keyword of an attribute given as a tag: two names could contradict unseen."""
+    try:
+        return name_of(name)
+    except BadValueError:
+        return name  # the step that uses it says what is wrong with it
 
 
 class Intake:

@@ -50,6 +50,22 @@ def notify(state: str) -> None:
             logger.warning("systemd could not be told %s: %s", state, error)
 
 
+def _look_after(running: Running, error: BaseException | None) -> None:
+    """Take a job from a worker that ended with `error`."""
+    if isinstance(error, LostClaimError):
+        raise error
+    if isinstance(error, sa.exc.OperationalError):
+        # Raises again while the table cannot be written; the job is kept until it can.
+        running.put_back("the job table could not be written")
+    elif error is not None:
+        logger.error("job %s: its action broke", running.id[:8], exc_info=error)
+        running.hold(
+            "action broke",
+            f"the action broke ({type(error).__name__}); see the service's log, "
+            "then `dicom-printer retry JOB`",
+        )
+
+
 class Changes:
     """Tells whether another process, or another thread of ours, wrote to the job table."""
 
@@ -143,6 +159,7 @@ class Service:
                 except sa.exc.OperationalError as error:
                     # A full disk, above all: nothing is lost, so wait until it has passed.
                     logger.error("the job table cannot be written: %s; see `df`", error.orig)
+                    self._wake.set()  # what rang is not done yet
                     time.sleep(_TROUBLED_S)
             self._drain()
 
@@ -171,18 +188,10 @@ class Service:
         """Look after what the workers left: an action that broke must not strand its job."""
         for future in [f for f in self._running if f.done()]:
             running, error = self._running[future], future.exception()
-            if isinstance(error, LostClaimError):
+            try:
+                _look_after(running, error)
+            except LostClaimError:
                 logger.error("job %s: it was taken from its worker", running.id[:8])
-            elif isinstance(error, sa.exc.OperationalError):
-                # Raises again while the table cannot be written; the job is kept until it can.
-                running.put_back("the job table could not be written")
-            elif error is not None:
-                logger.error("job %s: its action broke", running.id[:8], exc_info=error)
-                running.hold(
-                    "action broke",
-                    f"the action broke ({type(error).__name__}); see the service's log, "
-                    "then `dicom-printer retry JOB`",
-                )
             del self._running[future]
 
     def _report(self) -> None:
@@ -201,7 +210,12 @@ class Service:
         while self._running:
             if time.monotonic() >= deadline:
                 self._must_stop = True
-            self._reap()
+            try:
+                self._reap()
+            except sa.exc.OperationalError as error:
+                logger.error("the job table cannot be written: %s; see `df`", error.orig)
+                if time.monotonic() >= deadline:
+                    return  # the next start recovers what is left running
             notify("WATCHDOG=1")
             self._wake.wait(_TICK_S)
             self._wake.clear()

@@ -13,13 +13,14 @@ from pydantic import ValidationError
 
 from dicom_printer import actions, placeholders
 from dicom_printer.actions import Action, Job
-from dicom_printer.attributes import shortened
-from dicom_printer.config import Remote, RemoteStep, Step, of_model
+from dicom_printer.attributes import name_of, shortened
+from dicom_printer.config import Remote, RemoteStep, Retry, Step, of_model
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import (
     MatchError,
     RemoteError,
     RemoteUnreachableError,
+    SpoolError,
     StepError,
     TicketError,
     ValueMissingError,
@@ -77,6 +78,12 @@ class Workflow:
             _obey(running, interrupted.request)
         except TicketError as error:
             running.hold("spool damaged", str(error))
+        except SpoolError as error:
+            # Not the job's fault, and it passes: no file descriptor, no memory, a bad disk.
+            now = running.store.clock()
+            give_up_at = running.give_up_at or now + Retry().give_up
+            until = now + Retry().delay(running.failures + 1)
+            running.suspend(until, give_up_at, "spool unreadable", str(error), counts=True)
 
     def _steps(self, running: Running) -> None:
         ticket = self.spool.ticket(running.id)
@@ -264,13 +271,19 @@ def _wanted(step: Step, values: Mapping[str, str]) -> bool:
     return all(re.search(regex, values.get(name, "")) for name, regex in step.when.items())
 
 
+_DESCRIPTIVE = ("Description", "Comments", "DocumentTitle")
+
+
 def _defaults(defaults: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     """Fill the defaults; one that lacks a value is left out, one that is too long is cut."""
     now = datetime.now().astimezone()
     filled = {}
     for name, template in defaults.items():
         try:
-            filled[name] = shortened(name, placeholders.fill(template, values, now))
+            text = placeholders.fill(template, values, now)
+            # Only what describes is cut: a shorter identifier may be somebody else's.
+            keyword = name_of(name)
+            filled[keyword] = shortened(name, text) if keyword.endswith(_DESCRIPTIVE) else text
         except ValueMissingError:
             continue
     return filled

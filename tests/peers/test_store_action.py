@@ -13,7 +13,7 @@ from scripted_job import FakeRunning, job
 
 from dicom_printer.actions import Job, store
 from dicom_printer.config import Pages, Remote
-from dicom_printer.errors import DocumentError, NoAnswerError, RemoteBusyError
+from dicom_printer.errors import BadValueError, DocumentError, NoAnswerError, RemoteBusyError
 from dicom_printer.pages import Renderer
 
 
@@ -120,6 +120,21 @@ def test_a_document_that_is_no_document_opens_no_association(
     with pytest.raises(DocumentError, match="encrypted"):
         store.run(step(), found)
     assert scp.associations == 0
+
+
+def test_no_page_of_a_job_goes_to_a_second_patient(
+    scp: ScriptedSCP, renderer: Renderer, tmp_path: Path
+) -> None:
+    document = documents.report(tmp_path / "d.pdf", pages=3)
+    found = job_for(scp, renderer, document, attributes={"PatientID": "WRONG"})
+    scp.statuses = {2: 0xA700}
+    with pytest.raises(RemoteBusyError):
+        store.run(step(), found)
+    found.attributes["PatientID"] = "RIGHT"
+    with pytest.raises(BadValueError, match="went out under another patient") as caught:
+        store.run(step(), found)
+    assert caught.value.reason == "values contradict"
+    assert len(scp.stored_uids) == 1
 
 
 def test_an_interruption_ends_between_pages(

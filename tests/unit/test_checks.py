@@ -69,6 +69,7 @@ def test_what_is_in_order_has_no_mistakes() -> None:
         ('Modality = "DOC"', 'Modality = "not a code"', "workflow.to_pacs[1].attributes.Modality: the value of Modality does not fit its VR CS"),
         ('Modality = "DOC"', 'Rows = "1"', "workflow.to_pacs[1].attributes.Rows: Rows follows from the image itself"),
         ('InstitutionName = "Example Hospital"', 'StudyDate = "yesterday"', "defaults.StudyDate: the value of StudyDate does not fit"),
+        ('["PatientID"]', '["Rows"]', "printer.DICOM_Printer.ask[0]: Rows follows from the image itself"),
         ('["PatientID"]', '["ScheduledProcedureStepDescription"]', "cannot be an option of a print queue"),
         ("dpi = 200", 'on_error = "ignore"', "'ignore' is not one of"),
     ],

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from jobs_made import commit
+from jobs_made import commit, ticket
 from real_peers import wait_until
 
 from dicom_printer import checks
 from dicom_printer.config import Config
-from dicom_printer.intake import Intake, snapshot
+from dicom_printer.intake import Intake, attributes, snapshot
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import INCOMING, JOBS, REJECTED, Spool
@@ -248,3 +248,9 @@ def test_folder_that_appears_later_is_served(
     (tmp_path / "inbox" / "a.pdf").write_bytes(b"%PDF-1.4")
     wait_until(lambda: len(look.listing(store)) == 1, "the job")
     wait_until(lambda: intake.troubles == [], "the end of the trouble")
+
+
+def test_an_attribute_that_came_as_a_tag_has_its_keyword(config: Config) -> None:
+    made = ticket(attributes={"(0010,0020)": "4711", "(0009,1001)": "x", "Nonsense": "y"})
+    found = attributes(config, made)
+    assert found == {"PatientID": "4711", "(0009,1001)": "x", "Nonsense": "y"}

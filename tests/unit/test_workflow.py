@@ -18,6 +18,7 @@ from dicom_printer.errors import (
     OutcomeUnknownError,
     RemoteRefusedError,
     RemoteUnreachableError,
+    SpoolError,
     StepError,
     ValueMissingError,
 )
@@ -340,6 +341,35 @@ def test_defaults_are_filled_and_cut_and_one_without_a_value_is_left_out(
     scripted_action.script.append(look_at)
     carry_on(workflow, store)
     assert seen == [{"SeriesDescription": "T" * 64, "Modality": "DOC"}]
+
+
+def test_a_default_that_identifies_is_never_cut(
+    workflow: Workflow, spool: Spool, store: Store
+) -> None:
+    seen: list[dict[str, str]] = []
+
+    def look_at(_step: Any, job: Job) -> str:
+        seen.append(dict(job.defaults))
+        return ""
+
+    defaults = {"AccessionNumber": "{job.title}"}
+    add(spool, store, {"action": "scripted"}, defaults=defaults, title="ACC-2026-000012345")
+    scripted_action.script.append(look_at)
+    carry_on(workflow, store)
+    assert seen == [{"AccessionNumber": "ACC-2026-000012345"}], "too long: it fails later, loudly"
+
+
+def test_a_spool_that_cannot_be_read_for_now_suspends(
+    workflow: Workflow, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(_self: Spool, _job_id: str, _directory: str = "") -> Any:
+        raise SpoolError("Too many open files")
+
+    job_id = add(spool, store, {"action": "scripted"})
+    monkeypatch.setattr(Spool, "ticket", unreadable)
+    carry_on(workflow, store)
+    found = shown(store, job_id)
+    assert (found["state"], found["reason"]) == ("suspended", "spool unreadable")
 
 
 def test_logs_and_errors_name_no_patient(

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from dicom_printer.actions import Job
-from dicom_printer.attributes import check_value
+from dicom_printer.attributes import check_value, name_of
 from dicom_printer.config import Regex, Step
 from dicom_printer.errors import BadValueError, ValueMissingError
 from dicom_printer.keywords import keyword
@@ -20,6 +20,10 @@ def _groups(pattern: str) -> str:
         raise ValueError("has no named group; write (?P<AccessionNumber>...), a DICOM keyword")
     for name in names:
         keyword(name)
+        try:
+            name_of(name)
+        except BadValueError as error:
+            raise ValueError(error.message) from None
     return pattern
 
 
@@ -34,27 +38,38 @@ class Settings(Step):
 
 
 def run(step: Settings, job: Job) -> str:
-    """Search for the pattern; its named groups become attributes.
+    """Search for the pattern, everywhere; its named groups become attributes.
 
-    An attribute that is known already is never overwritten: where the two differ,
-    somebody is wrong about the patient, and a person has to look.
+    An attribute that is known already is never overwritten, and none is chosen where there
+    are two: somebody is wrong about the patient then, and a person has to look.
     """
-    match = re.search(step.pattern, _text(step, job))
-    if match is None:
+    found: dict[str, str] = {}
+    matched = False
+    for match in re.finditer(step.pattern, _text(step, job)):
+        matched = True
+        for name, text in match.groupdict().items():
+            if text and found.setdefault(name, text.strip()) != text.strip():
+                raise _contradiction(f"the {_spoken(step)} has more than one {name}")
+    if not matched:
         if step.required:
             raise ValueMissingError(f"the {_spoken(step)} does not match the pattern of this step")
         return f"no match in the {_spoken(step)}"
-    found = {name: text.strip() for name, text in match.groupdict().items() if text}
     for name, text in found.items():
         check_value(name, text)
         if job.attributes.get(name, text) != text:
-            raise BadValueError(
-                f"{name} in the {_spoken(step)} is not the {name} that the job came with",
-                "see which is right, then print again with the right one",
-                reason="values contradict",
+            raise _contradiction(
+                f"{name} in the {_spoken(step)} is not the {name} that the job came with"
             )
     job.attributes.update(found)
     return f"found {', '.join(sorted(found))} in the {_spoken(step)}"
+
+
+def _contradiction(message: str) -> BadValueError:
+    return BadValueError(
+        message,
+        "see which is right, then print again with the right one and discard this job",
+        reason="values contradict",
+    )
 
 
 def _text(step: Settings, job: Job) -> str:

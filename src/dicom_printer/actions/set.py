@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dicom_printer.actions import Job
-from dicom_printer.attributes import check_value
+from dicom_printer.attributes import check_value, name_of
 from dicom_printer.config import Step
 from dicom_printer.keywords import Keyword
 
@@ -22,5 +22,5 @@ def run(step: Settings, job: Job) -> str:
     """Put the step's attributes into the job, over what is there."""
     for name, text in step.attributes.items():
         check_value(name, text)
-    job.attributes.update(step.attributes)
+    job.attributes.update({name_of(name): text for name, text in step.attributes.items()})
     return f"set {', '.join(sorted(step.attributes))}"

@@ -12,7 +12,7 @@ from pydicom.uid import UID
 from dicom_printer import capture, encapsulated, encode, network
 from dicom_printer.actions import Job
 from dicom_printer.config import RemoteStep
-from dicom_printer.errors import DocumentError
+from dicom_printer.errors import BadValueError, DocumentError
 from dicom_printer.gray import to_gray
 from dicom_printer.pages import How, Page
 
@@ -101,6 +101,7 @@ def run(step: Settings, job: Job) -> str:
     missing = {n: i for i, n in enumerate(numbers, 1) if n not in there}
     pdf = _pdf(step, job, asked)
     job.running.set_pages(len(numbers) + (pdf is not None))
+    _same_patient(job)
     if encapsulated.uid(job.id) in accepted:
         pdf = None
     if not missing and pdf is None:
@@ -114,6 +115,20 @@ def run(step: Settings, job: Job) -> str:
             _send_pdf(job, association, pdf)
             done.append("the PDF")
     return f"{' and '.join(done)} sent to {remote.name}"
+
+
+def _same_patient(job: Job) -> None:
+    """Hold a job whose pages would go to two patients: its values changed after some went out."""
+    if job.running.sent_as() - {_identity(job)}:
+        raise BadValueError(
+            "pages of this job went out under another patient, accession number or study",
+            "have them removed from the archive, print the document again, discard this job",
+            reason="values contradict",
+        )
+
+
+def _identity(job: Job) -> str:
+    return capture.identity({**job.defaults, **job.attributes})
 
 
 def _pdf(step: Settings, job: Job, numbers: list[int]) -> bytes | None:
@@ -142,7 +157,9 @@ def _send_pages(
             job.interruption()
             ds = _image(step, job, page, missing[page.number], syntax)
             status = association.store(ds)
-            job.running.accept(association.remote.name, page.number, ds.SOPInstanceUID, status)
+            job.running.accept(
+                association.remote.name, page.number, ds.SOPInstanceUID, status, _identity(job)
+            )
     if wanted is None:
         return ""
     name = UID(wanted).name
@@ -168,4 +185,4 @@ def _send_pdf(job: Job, association: network.Association, pdf: bytes) -> None:
     attributes = {**job.defaults, **job.attributes}
     ds = encapsulated.dataset(job.id, pdf, job.ticket.title, attributes, created=job.created)
     status = association.store(ds)
-    job.running.accept(association.remote.name, 0, ds.SOPInstanceUID, status)
+    job.running.accept(association.remote.name, 0, ds.SOPInstanceUID, status, _identity(job))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from dicom_printer import config as configuration
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
@@ -49,8 +51,26 @@ def opened(args: argparse.Namespace) -> Iterator[Access]:
     """Open the spool and the job table for a verb; the service need not run."""
     config = configuration.load(args.config)
     spool = spool_of(config)
+    with job_table(spool) as store:
+        yield Access(config, spool, store)
+
+
+@contextmanager
+def job_table(spool: Spool) -> Iterator[Store]:
+    """Open the job table for the length of a block.
+
+    Raises
+    ------
+    SpoolError
+        Where it cannot be read or written.
+    """
     engine = open_database(spool.database)
     try:
-        yield Access(config, spool, Store(engine))
+        yield Store(engine)
+    except sa.exc.DatabaseError as error:
+        raise SpoolError(
+            f"the job table {spool.database} cannot be used: {error.orig}",
+            "try again; if it lasts, see `df`, and what else has the file open",
+        ) from None
     finally:
         engine.dispose()

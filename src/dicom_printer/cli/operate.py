@@ -32,8 +32,9 @@ def operate(args: argparse.Namespace) -> int:
     operation = Operation(args.verb, user, args.reason)
     worst = 0
     with opened(args) as access:
-        fresh = _fresh(args, access)
-        for job_id in _chosen(args, access):
+        chosen = _chosen(args, access)
+        fresh = _fresh(args, access, chosen)
+        for job_id in chosen:
             try:
                 done = operate_on(access.store, job_id, operation, fresh.get(job_id))
             except DicomPrinterError as error:
@@ -59,13 +60,13 @@ def _chosen(args: argparse.Namespace, access: Access) -> list[str]:
     return [job["id"] for job in found]
 
 
-def _fresh(args: argparse.Namespace, access: Access) -> dict[str, Fresh]:
+def _fresh(args: argparse.Namespace, access: Access, chosen: list[str]) -> dict[str, Fresh]:
     """Return what each job begins anew with, with ``--fresh``."""
     if not args.fresh:
         return {}
     config = checks.load(args.config)
     found = {}
-    for job in look.listing(access.store, ids=_chosen(args, access)):
+    for job in look.listing(access.store, ids=chosen):
         steps = snapshot(config, job["printer"])
         if steps is None:
             raise UsageError(

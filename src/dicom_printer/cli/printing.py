@@ -10,21 +10,19 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dicom_printer import checks
 from dicom_printer.cli import output
-from dicom_printer.cli.access import opened, spool_of
-from dicom_printer.config import Config, nearest
-from dicom_printer.errors import BadValueError, UsageError
+from dicom_printer.cli.access import job_table, opened, spool_of
+from dicom_printer.config import nearest
+from dicom_printer.errors import BadValueError, SpoolError, UsageError
 from dicom_printer.hotfolder import SUFFIXES
 from dicom_printer.jobs import look
-from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
-from dicom_printer.ticket import Ticket
 
 _ENDED = {"done", "held", "discarded"}
 _POLL_S = 0.3
@@ -42,35 +40,53 @@ def submit(args: argparse.Namespace) -> int:
         sources = [(path, stack.enter_context(_document(path))) for path in args.files]
         user = os.environ.get("SUDO_USER") or getpass.getuser()
         spool = spool_of(config)
-        tickets = [
-            spool.commit(
-                source,
-                f"document{SUFFIXES[path.suffix.lower()]}",
-                lambda: True,
-                printer=args.printer,
-                source="submit",
-                title=(args.title if args.title is not None else path.stem)[:4096],
-                filename=path.name[:1024],
-                user=user,
-                host=socket.gethostname(),
-                options=[("page-ranges", args.pages)] if args.pages else [],
-                attributes=attributes,
-            )
-            for path, source in sources
-        ]
-    return _report(args, config, spool, tickets)
+        ids: list[str] = []
+        try:
+            for path, source in sources:
+                ids.append(_commit(args, spool, path, source, attributes, user))
+        except SpoolError as error:
+            if ids:
+                # Who tries again must know what is in the spool already.
+                error.message += f"; before that these were accepted: {', '.join(ids)}"
+            raise
+    return _report(args, spool, ids)
+
+
+def _commit(
+    args: argparse.Namespace, spool: Spool, path: Path, source: BinaryIO,
+    attributes: dict[str, str], user: str,
+) -> str:  # fmt: skip
+    title = args.title if args.title is not None else path.stem
+    return spool.commit(
+        source,
+        f"document{SUFFIXES[path.suffix.lower()]}",
+        lambda: True,
+        printer=args.printer,
+        source="submit",
+        title=_text(title)[:4096],
+        filename=_text(path.name)[:1024],
+        user=user,
+        host=socket.gethostname(),
+        options=[("page-ranges", args.pages)] if args.pages else [],
+        attributes=attributes,
+    ).id
+
+
+def _text(name: str) -> str:
+    """Return a name of the file system as text: it may be any bytes."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def stated(attributes: dict[str, str]) -> dict[str, str]:
     """Check what ``--set`` states now, while somebody is there to read the error."""
-    from dicom_printer.attributes import check_value
+    from dicom_printer.attributes import check_value, name_of
 
     for name, value in attributes.items():
         try:
             check_value(name, value)
         except BadValueError as error:
             raise UsageError(f"--set {name}: {error.message}", "correct it and try again") from None
-    return attributes
+    return {name_of(name): value for name, value in attributes.items()}
 
 
 @contextmanager
@@ -85,8 +101,7 @@ def _document(path: Path) -> Iterator[BinaryIO]:
         yield source
 
 
-def _report(args: argparse.Namespace, config: Config, spool: Spool, tickets: list[Ticket]) -> int:
-    ids = [ticket.id for ticket in tickets]
+def _report(args: argparse.Namespace, spool: Spool, ids: list[str]) -> int:
     if not args.wait:
         if args.json:
             output.print_json([{"id": job_id} for job_id in ids])
@@ -96,11 +111,8 @@ def _report(args: argparse.Namespace, config: Config, spool: Spool, tickets: lis
         if not spool.service_runs():
             print("the service is not running; the jobs wait in the spool", file=sys.stderr)
         return 0
-    engine = open_database(spool.database)
-    try:
-        found = _wait(Store(engine), ids)
-    finally:
-        engine.dispose()
+    with job_table(spool) as store:
+        found = _wait(store, ids)
     if args.json:
         output.print_json(found)
     else:
@@ -137,13 +149,23 @@ def preview(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(_png(args))
         return 0
     name = args.output or Path(f"{args.job[: look.SHORT]}-page{args.page}.png")
-    # Opened before root is given up: it lies where the caller is, not in the spool.
+    is_new = not name.exists()
+    # Opened before root is given up: it lies where the caller is, not in the spool. What is
+    # there stays until there is something to put in its place.
     try:
-        target = name.open("wb")
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT, 0o600)
     except OSError as error:
         raise UsageError(f"{name} cannot be written: {error.strerror}", "name another") from None
-    with target:
-        target.write(_png(args))
+    with os.fdopen(descriptor, "wb") as target:
+        try:
+            png = _png(args)
+        except BaseException:
+            if is_new:
+                with suppress(OSError):
+                    name.unlink()
+            raise
+        target.truncate(0)
+        target.write(png)
     print(name)
     return 0
 

@@ -30,6 +30,8 @@ def resolve(store: Store, prefix: str) -> str:
     NoSuchJobError
         Where none or several do.
     """
+    if not prefix:
+        raise NoSuchJobError("no job is named", "write the beginning of its id")
     with store.reading() as c:
         literal = prefix.lower()
         query = sa.select(job.c.id).where(job.c.id.startswith(literal, autoescape=True))

@@ -128,7 +128,9 @@ def _values(operation: Operation) -> dict[str, Any]:
             "state": State.READY, "reason": "", "error": "", "not_before": None,
             "give_up_at": None, "failures": 0, "crashes": 0,
         }  # fmt: skip
-    return {
+    # What is discarded may be printed again: that is not the same print, handed over twice.
+    again: dict[str, Any] = {} if operation.verb == "hold" else {"dedup": None}
+    return again | {
         "state": State.HELD if operation.verb == "hold" else State.DISCARDED,
         "reason": "cancelled" if operation.verb == "cancel" else f"{_past(operation)} {BY_PERSON}",
         "error": operation.text,

@@ -109,6 +109,7 @@ class Running:
                 remote=None,
                 slot=None,
                 failures=0,
+                crashes=0,
                 give_up_at=None,
                 reason="",
                 error="",
@@ -132,13 +133,25 @@ class Running:
                 ).scalars()
             )
 
-    def accept(self, name: str, page: int, uid: str, status: int) -> None:
-        """Record that the remote acknowledged an instance, as its answer arrives."""
+    def sent_as(self) -> set[str]:
+        """Return the digests of whose the instances are that went out so far, to any remote."""
+        with self.store.reading() as c:
+            query = sa.select(instance.c.identity).where(instance.c.job == self.id).distinct()
+            return set(c.execute(query).scalars())
+
+    def accept(self, name: str, page: int, uid: str, status: int, identity: str = "") -> None:
+        """Record that the remote acknowledged an instance, as its answer arrives.
+
+        Parameters
+        ----------
+        identity : str
+            Whose it is, as a digest; see :meth:`sent_as`.
+        """
         with self.store.writing() as (c, now):
             # A crash after this is another one: the job got further than at the last.
             self._write(c, now, crashes=0)
             values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
-            c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
+            c.execute(sa.insert(instance).values(job=self.id, identity=identity, at=now, **values))
             if status:
                 log(c, now, self.id, "warning", f"page {page}: {name} answered 0x{status:04X}")
 
@@ -190,13 +203,14 @@ class Running:
 
     def discard(self, reason: str, error: str, user: str = "") -> None:
         """End the job without delivering it, as the policy or a person says."""
-        self._end(State.DISCARDED, reason, error, user)
+        # Printed again, it is another print: nobody wants this one any more.
+        self._end(State.DISCARDED, reason, error, user, dedup=None)
 
     def finish(self) -> None:
         """End the job: every step was carried out."""
         self._end(State.DONE, "", "", "")
 
-    def _end(self, state: State, reason: str, error: str, user: str) -> None:
+    def _end(self, state: State, reason: str, error: str, user: str, **values: Any) -> None:
         self._leave(
             state.value,
             error,
@@ -208,4 +222,5 @@ class Running:
             give_up_at=None,
             reason=reason,
             error=error,
+            **values,
         )

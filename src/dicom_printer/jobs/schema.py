@@ -70,6 +70,8 @@ instance = sa.Table(
     sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
     sa.Column("page", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
+    # Whose it is, as a digest: no page of the same job may go to somebody else.
+    sa.Column("identity", sa.String(64), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
 
@@ -133,7 +135,9 @@ def open_database(path: Path) -> sa.Engine:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise SpoolError(f"{path} cannot be made: {error.strerror}") from None
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    engine = sa.create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True
+    )
     sa_event.listen(engine, "connect", _prepare)
     sa_event.listen(engine, "begin", _begin)
     try:

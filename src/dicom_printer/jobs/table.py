@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,6 +49,8 @@ def submit(
                 log(c, now, earlier, "repeated", "the same print was handed over again")
             return str(earlier)
         reason, error = held or ("", "")
+        # When it was printed: the service may have been down since.
+        created = min(now, _received(ticket) or now)
         c.execute(
             sa.insert(job).values(
                 id=ticket.id,
@@ -61,7 +64,7 @@ def submit(
                 error=error,
                 snapshot=snapshot,
                 attributes=dict(attributes),
-                created=now,
+                created=created,
                 updated=now,
             )
         )
@@ -69,6 +72,13 @@ def submit(
         if held:
             log(c, now, ticket.id, "held", error)
     return None
+
+
+def _received(ticket: Ticket) -> float | None:
+    try:
+        return datetime.fromisoformat(ticket.received).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def known(store: Store, ids: list[str]) -> set[str]:

@@ -50,6 +50,17 @@ def test_what_is_known_already_is_never_overwritten() -> None:
     parse.run(step(), same)
 
 
+def test_of_two_values_none_is_chosen() -> None:
+    found = job(title="ACC77 and ACC78")
+    with pytest.raises(BadValueError, match="more than one AccessionNumber") as caught:
+        parse.run(step(), found)
+    assert caught.value.reason == "values contradict"
+    assert found.attributes == {}
+    repeated = job(title="ACC77 and again ACC77")
+    parse.run(step(), repeated)
+    assert repeated.attributes == {"AccessionNumber": "77"}
+
+
 def test_a_value_that_does_not_fit_is_refused() -> None:
     with pytest.raises(BadValueError, match="AccessionNumber"):
         parse.run(step(), job(title="ACC" + "7" * 17))
@@ -61,6 +72,7 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
         ("ACC(\\w+)", "no named group"),
         ("(?P<AccesionNumber>.)", 'did you mean "AccessionNumber"'),
         ("(unclosed", "not a regular expression"),
+        ("(?P<SOPInstanceUID>.)", "cannot be stated"),
     ],
 )
 def test_patterns_that_cannot_work(pattern: str, words: str) -> None:

@@ -15,6 +15,13 @@ def test_attributes_are_stated_over_what_is_there() -> None:
     assert found.attributes == {"Modality": "DX", "StudyID": "1"}
 
 
+def test_an_attribute_has_one_name() -> None:
+    found = job(attributes={"PatientID": "1"})
+    stated = {"action": "set", "attributes": {"(0010,0020)": "2"}}
+    set_action.run(set_action.Settings.model_validate(stated), found)
+    assert found.attributes == {"PatientID": "2"}
+
+
 def test_a_value_that_does_not_fit_changes_nothing() -> None:
     found = job()
     with pytest.raises(BadValueError):

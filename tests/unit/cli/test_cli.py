@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from jobs_made import claim, commit, submit
 
 from dicom_printer.cli import main
+from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
@@ -228,6 +230,47 @@ def test_submit_refuses_at_once_and_takes_nothing(
     assert code == 2
     assert words in err
     assert spool.incoming() == []
+
+
+def test_a_submission_that_fails_half_way_says_what_was_accepted(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name in ("a.pdf", "b.pdf"):
+        (tmp_path / name).write_bytes(b"%PDF-")
+    commit_one = Spool.commit
+
+    def full(self: Spool, *args: Any, **ticket: Any) -> Any:
+        if spool.incoming():
+            raise SpoolError("No space left on device")
+        return commit_one(self, *args, **ticket)
+
+    monkeypatch.setattr(Spool, "commit", full)
+    code, _, err = run(capsys, "submit", "a.pdf", "b.pdf", "-p", "DICOM_Printer")
+    assert code == 3
+    assert f"before that these were accepted: {spool.incoming()[0]}" in err
+
+
+def test_a_preview_that_fails_leaves_what_was_there(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.png").write_bytes(b"precious")
+    assert run(capsys, "preview", "nosuch", "-o", "mine.png")[0] == 4
+    assert run(capsys, "preview", "nosuch")[0] == 4
+    assert [p.name for p in tmp_path.glob("*.png")] == ["mine.png"]
+    assert (tmp_path / "mine.png").read_bytes() == b"precious"
+
+
+def test_a_job_table_that_is_locked_is_an_error_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(*_: object, **__: object) -> Any:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(look, "listing", locked)
+    code, _, err = run(capsys, "jobs")
+    assert code == 3
+    assert "database is locked; try again" in err
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,13 @@ def test_a_unique_beginning_names_a_job(store: Store) -> None:
     assert look.resolve(store, "A0") == one
 
 
-@pytest.mark.parametrize("prefix", ["", "%", "c", "_"])
+def test_nothing_names_no_job_even_where_there_is_only_one(store: Store) -> None:
+    submit(store)
+    with pytest.raises(NoSuchJobError, match="no job is named"):
+        look.resolve(store, "")
+
+
+@pytest.mark.parametrize("prefix", ["%", "c", "_"])
 def test_a_beginning_that_fits_none_or_several(store: Store, prefix: str) -> None:
     submit(store, 0xA << 124)
     submit(store, 0xB << 124)

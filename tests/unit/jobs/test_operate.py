@@ -29,6 +29,14 @@ def test_cancel_and_retry_of_what_was_discarded(store: Store) -> None:
     assert do(store, job_id, "retry")["state"] == "ready"
 
 
+@pytest.mark.parametrize("verb", ["cancel", "discard"])
+def test_what_was_discarded_may_be_printed_again(store: Store, verb: str) -> None:
+    first = submit(store, 1, dedup="uuid:digest")
+    do(store, first, verb, "wrong patient")
+    again = submit(store, 2, dedup="uuid:digest")
+    assert [job["id"] for job in look.listing(store)] == [first, again]
+
+
 def test_discard_keeps_who_and_why(store: Store) -> None:
     job_id = submit(store)
     shown = do(store, job_id, "discard", "wrong patient")

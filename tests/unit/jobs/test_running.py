@@ -92,6 +92,22 @@ def test_every_instance_is_recorded_once(store: Store) -> None:
     assert "page 2: pacs answered 0xB000" in [e["detail"] for e in shown(store, job_id)["events"]]  # type: ignore[attr-defined]
 
 
+def test_it_is_known_whose_the_pages_are_that_went_out(store: Store) -> None:
+    submit(store)
+    job = claim(store)
+    assert job.sent_as() == set()
+    job.accept("pacs", 1, "2.25.1", 0, "anna")
+    job.accept("backup", 1, "2.25.1", 0, "anna")
+    assert job.sent_as() == {"anna"}
+
+
+def test_what_is_discarded_by_a_worker_may_be_printed_again(store: Store) -> None:
+    first = submit(store, 1, dedup="uuid:digest")
+    claim(store).discard("remote refused", "policy")
+    assert submit(store, 2, dedup="uuid:digest") != first
+    assert len(look.listing(store)) == 2
+
+
 def test_steps_and_attributes_survive(store: Store) -> None:
     submit(store, 1, {"action": "parse"}, {"action": "store", "remote": "pacs"})
     job = claim(store)

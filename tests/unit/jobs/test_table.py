@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 from jobs_made import STORE_STEP, Clock, claim, submit, ticket
 
 from dicom_printer.jobs import films, look, table
@@ -69,6 +71,14 @@ def test_a_suspended_job_is_woken_to_be_given_up(store: Store, clock: Clock) -> 
     clock.forward(60)
     table.wake_overdue(store)
     assert table.claim(store) is not None
+
+
+def test_a_job_is_as_old_as_its_print(store: Store, clock: Clock) -> None:
+    printed = datetime.fromtimestamp(clock() - 3 * 86400, UTC)
+    monday = submit(store, 1, received=printed.isoformat())
+    odd, future = submit(store, 2, received="?"), submit(store, 3, received="2199-01-01T00:00:00Z")
+    created = {job["id"]: job["created"] for job in look.listing(store)}
+    assert created == {monday: clock() - 3 * 86400, odd: clock(), future: clock()}
 
 
 def test_what_was_running_when_the_service_died_goes_on(store: Store) -> None:
