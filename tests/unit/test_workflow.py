@@ -15,6 +15,7 @@ from dicom_printer.actions import Job
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import (
     NoAnswerError,
+    NoMatchError,
     OutcomeUnknownError,
     RemoteRefusedError,
     RemoteUnreachableError,
@@ -424,3 +425,19 @@ def test_a_request_to_discard_does_not_hide_what_may_have_been_printed(
     carry_on(workflow, store)
     found = shown(store, job_id)
     assert (found["state"], found["reason"]) == ("held", "outcome unknown")
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [("suspend", "suspended"), ("hold", "held"), ("discard", "discarded"), ("continue", "done")],
+)
+def test_a_failure_to_match_goes_by_its_own_policy(
+    workflow: Workflow, spool: Spool, store: Store, policy: str, state: str
+) -> None:
+    other = "hold" if policy == "discard" else "discard"
+    job_id = add(spool, store, {**REMOTE, "on_error": other, "retry": RETRY})
+    scripted_action.script.append(failing(NoMatchError("no entry", policy=policy)))
+    carry_on(workflow, store)
+    found = shown(store, job_id)
+    assert found["state"] == state
+    assert look.remotes(store).get("pacs", {"up": True})["up"], "it answered"
