@@ -83,7 +83,9 @@ class Workflow:
             now = running.store.clock()
             give_up_at = running.give_up_at or now + Retry().give_up
             until = now + Retry().delay(running.failures + 1)
-            running.suspend(until, give_up_at, "spool unreadable", str(error), counts=True)
+            running.suspend(
+                until, give_up_at, reason="spool unreadable", error=str(error), counts=True
+            )
 
     def _steps(self, running: Running) -> None:
         ticket = self.spool.ticket(running.id)
