@@ -9,7 +9,8 @@
 A fault is named by its message (see :data:`MESSAGES`), or by the message and which one of its
 kind it is: ``"N-SET image box 2"``. It is a status, or one of ``hang`` (taken, never answered),
 ``abort``, ``drop`` (the socket is closed), ``no data`` (answered without a data set),
-``damaged`` (success, with a data set that nobody can read).
+``chatter`` (never answered, but events come all the time), ``damaged`` (success, with a data
+set that nobody can read).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, Self
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.transport import ThreadedAssociationServer
 
 GRAYSCALE, COLOR = "1.2.840.10008.5.1.1.9", "1.2.840.10008.5.1.1.18"
@@ -134,6 +136,8 @@ class ScriptedPrinter:
         fault = next((self.faults[name] for name in names if name in self.faults), None)
         if fault == "hang":
             self._over.wait()
+        elif fault == "chatter":
+            _chatter(event, self._over)
         elif fault == "abort":
             event.assoc.abort()
         elif fault == "damaged":
@@ -219,3 +223,14 @@ def _damage(dimse: Any) -> None:
         send(answer, context_id)
 
     dimse.send_msg = damaged
+
+
+def _chatter(event: Any, over: threading.Event) -> None:
+    """Send N-EVENT-REPORTs until the association ends."""
+    while event.assoc.is_established and not over.wait(0.02):
+        report = N_EVENT_REPORT()
+        report.MessageID = 77
+        report.AffectedSOPClassUID = "1.2.840.10008.5.1.1.16"
+        report.AffectedSOPInstanceUID = "1.2.840.10008.5.1.1.17"
+        report.EventTypeID = 1
+        event.assoc.dimse.send_msg(report, event.context.context_id)

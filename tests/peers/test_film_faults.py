@@ -73,6 +73,7 @@ def test_three_films_in_the_order_of_the_standard(
     expected = ["N-GET printer", "N-CREATE session", *middle, "N-DELETE session"]
     assert printer.messages == expected
     assert sum(map(len, printer.printed)) == 3
+    assert (shown["accepted"], shown["pages"]) == (3, 3)
     assert [(f["number"], f["pages"], f["status"]) for f in shown["films"]] == [
         (1, [1], 0), (2, [2], 0), (3, [3], 0)
     ]  # fmt: skip
@@ -127,6 +128,15 @@ def test_the_lost_answer_to_the_request_to_print_holds_the_job(
     due(job, clock)
     assert state(job.run()) == ("held", "outcome unknown"), "nobody repeats it"
     assert printer.messages.count(f"N-ACTION {level.replace('_', ' ')}") == 1
+
+
+def test_a_printer_that_talks_and_never_answers(
+    printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path
+) -> None:
+    add(job, tmp_path)
+    job.remote = imager(printer.port, dimse_timeout="0.1s")
+    printer.faults = {"N-ACTION": "chatter"}
+    assert state(job.run()) == ("held", "outcome unknown")
 
 
 def unknown_second_film(printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path) -> None:
@@ -401,6 +411,23 @@ def test_an_annotation_that_cannot_be_printed_holds_the_job(
     assert state(shown) == ("held", "remote refused")
     assert printer.printed == []
     assert "invented" not in shown["error"]
+
+
+@pytest.mark.parametrize("label", ["Invented^Name", "Invented^Name" * 9])
+@pytest.mark.parametrize("fault", [{}, {"N-CREATE session": 0x0106}, {"N-ACTION": "abort"}])
+def test_neither_log_nor_history_has_anything_of_the_patient(
+    printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    label: str, fault: dict[str, Any],
+) -> None:  # fmt: skip
+    caplog.set_level("INFO")
+    printer.faults = fault
+    made = step(film_session={"FilmSessionLabel": "{PatientName}"})
+    job.add(tmp_path / "document.pdf", made, PatientName=label)
+    shown = job.run()
+    expected = "bad value" if len(label) > 64 else {0: "", 1: shown["reason"]}[len(fault)]
+    assert shown["reason"] == expected
+    assert "Invented" not in caplog.text
+    assert "Invented" not in str(shown["events"]) + shown["error"]
 
 
 # -- echo --

@@ -62,8 +62,7 @@ def listing(
         job.c.id, job.c.printer, job.c.title, job.c.user, job.c.source, shown, job.c.reason,
         job.c.error, job.c.step, job.c.snapshot, job.c.pages, job.c.not_before, job.c.created,
         job.c.updated, job.c.remote, job.c.attempt,
-        sa.select(sa.func.count()).where(instance.c.job == job.c.id).scalar_subquery()
-        .label("accepted"),
+        (_instances() + _pages_on_film()).label("accepted"),
     ).order_by(job.c.seq)  # fmt: skip
     if state is not None:
         query = query.where(shown == state)
@@ -73,6 +72,17 @@ def listing(
         query = query.where(job.c.id.in_(ids))
     with store.reading() as c:
         return [_job(row) for row in c.execute(query)]
+
+
+def _instances() -> sa.ColumnElement[int]:
+    query = sa.select(sa.func.count()).where(instance.c.job == job.c.id)
+    return query.scalar_subquery()
+
+
+def _pages_on_film() -> sa.ColumnElement[int]:
+    pages = sa.func.coalesce(sa.func.sum(sa.func.json_array_length(film.c.pages)), 0)
+    query = sa.select(pages).where(film.c.job == job.c.id, film.c.status.is_not(None))
+    return query.scalar_subquery()
 
 
 def _job(row: Any) -> dict[str, Any]:

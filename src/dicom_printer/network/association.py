@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -118,13 +119,17 @@ class Association:
         return self._message_id
 
     def _operate(
-        self, name: str, send: Callable[[], Dataset], judge: outcome.Judge = outcome.judged
+        self,
+        name: str,
+        send: Callable[[], Dataset],
+        judge: outcome.Judge = outcome.judged,
+        limit_s: float = math.inf,
     ) -> int:
-        """Send one request and judge its answer."""
+        """Send one request and judge its answer, which must be there within `limit_s` seconds."""
         if not self._raw.is_established:
             raise outcome.no_answer(self.remote, name, timed_out=False)
         self._in_doubt = True
-        with Watchdog(self._raw, self.remote.dimse_timeout) as watchdog:
+        with Watchdog(self._raw, self.remote.dimse_timeout, limit_s) as watchdog:
             try:
                 answer = send()
             except RuntimeError:  # pynetdicom's word for: the association has just gone

@@ -19,6 +19,10 @@ from dicom_printer.network import outcome
 from dicom_printer.network.association import Association
 from dicom_printer.network.syntaxes import UNCOMPRESSED, in_byte_order
 
+OVERALL = 10
+"""How many times the DIMSE time-out an operation may last: a peer that keeps sending events is
+not silent, and may yet never answer."""
+
 
 def whatever(_remote: Remote, _operation: str, _status: int) -> StepError | None:
     """Judge an operation that may fail: its caller looks at the status."""
@@ -151,7 +155,8 @@ class Normalized:
 
         self._raw.bind(evt.EVT_DIMSE_RECV, received)
         try:
-            self._association._operate(name, request, judge or self._judge)
+            limit_s = OVERALL * self.remote.dimse_timeout
+            self._association._operate(name, request, judge or self._judge, limit_s)
         except ValueError:
             # without the cause: it may quote the value, and values are the patient's
             raise BadValueError(f"the attributes of {name} cannot be encoded") from None
