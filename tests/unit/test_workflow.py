@@ -25,6 +25,7 @@ from dicom_printer.errors import (
 )
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.operate import Operation, operate
+from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
@@ -432,10 +433,12 @@ def test_a_request_to_discard_does_not_hide_what_may_have_been_printed(
     [("suspend", "suspended"), ("hold", "held"), ("discard", "discarded"), ("continue", "done")],
 )
 def test_a_failure_to_match_goes_by_its_own_policy(
-    workflow: Workflow, spool: Spool, store: Store, policy: str, state: str
+    workflow: Workflow, spool: Spool, store: Store, clock: Clock, policy: str, state: str
 ) -> None:
     other = "hold" if policy == "discard" else "discard"
     job_id = add(spool, store, {**REMOTE, "on_error": other, "retry": RETRY})
+    remote_down(store, "pacs", "it was", lambda _: 1.0)
+    clock.forward(2)
     scripted_action.script.append(failing(NoMatchError("no entry", policy=policy)))
     carry_on(workflow, store)
     found = shown(store, job_id)
