@@ -215,7 +215,11 @@ def _suspend(
     now = running.store.clock()
     give_up_at = running.give_up_at or now + common.retry.give_up
     if now >= give_up_at:
-        text = f"given up after {spoken(common.retry.give_up)}: {text}"
+        # Not the error's own advice: it says that the job is tried again by itself.
+        text = (
+            f"given up after {spoken(common.retry.give_up)}: {error.message}; when the cause is "
+            "gone, `dicom-printer retry JOB`"
+        )
         end = running.discard if common.then == "discard" else running.hold
         end(error.reason, text)
         return

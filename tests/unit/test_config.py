@@ -88,6 +88,17 @@ def test_hot_folders_must_not_lie_in_one_another() -> None:
     assert len(found) == 2
 
 
+def test_two_names_that_cups_takes_for_one() -> None:
+    twin = '[printer.dicom_printer]\nworkflow = "to_pacs"\n\n[[workflow'
+    (found,) = mistakes(GOOD.replace("[[workflow", twin, 1))
+    assert 'it is the same queue as "DICOM_Printer"' in found
+
+
+def test_a_mistake_of_the_network_is_reported_once() -> None:
+    (found,) = mistakes(GOOD.replace('"5s"', '"5 parsecs"'))
+    assert found.startswith("network.dimse_timeout")
+
+
 @pytest.mark.parametrize("name", ["DICOM Printer", "a/b", "a#b"])
 def test_a_name_that_cups_does_not_allow(name: str) -> None:
     (found,) = mistakes(GOOD.replace("printer.DICOM_Printer", f'printer."{name}"'))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dicom_printer.errors import SpoolError
 from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import INCOMING, Spool
+
+_AS_OWNER = "run this as the spool's owner, or as root (sudo)"
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,20 @@ def spool_of(config: Config) -> Spool:
         Where there is no spool.
     """
     spool = Spool(config.service.spool)
-    if not spool.root.is_dir():
-        raise SpoolError(
-            f"there is no spool {spool.root}",
-            "start the service once (`dicom-printer serve`), or correct [service] spool",
-        )
-    spool.become_owner()
-    if not (spool.root / INCOMING).is_dir():
-        spool.create()
+    try:
+        if not spool.root.is_dir():
+            raise SpoolError(
+                f"there is no spool {spool.root}",
+                "start the service once (`dicom-printer serve`), or correct [service] spool",
+            )
+        spool.become_owner()
+        if not (spool.root / INCOMING).is_dir():
+            spool.create()
+        usable = os.access(spool.root, os.R_OK | os.W_OK | os.X_OK)
+    except PermissionError:
+        usable = False
+    if not usable:
+        raise SpoolError(f"spool {spool.root}: Permission denied", _AS_OWNER)
     return spool
 
 

@@ -45,7 +45,7 @@ def echo(args: argparse.Namespace) -> int:
         try:
             row |= _asked(remote, _film_printer(config, name))
         except StepError as error:
-            row |= {"state": "down", "ms": None, "printer": "", "error": str(error)}
+            row |= {"state": "down", "ms": None, "printer": "", "error": error.message}
         rows.append(row)
     if args.json:
         output.print_json(rows)

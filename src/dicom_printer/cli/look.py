@@ -171,7 +171,9 @@ def _watch(access: Access, args: argparse.Namespace) -> int:
 
     with Live(console=output.console(), screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_table(_listing(access, args)), refresh=True)
+            # The newest are at the end: what does not fit goes from the beginning.
+            fitting = max(live.console.height - 3, 1)
+            live.update(_table(_listing(access, args)[-fitting:]), refresh=True)
             time.sleep(1)
 
 

@@ -22,10 +22,18 @@ _STATES = {
 }  # fmt: skip
 
 
+_SAID = {
+    "retry": "is tried now", "hold": "is held", "release": "is released",
+    "cancel": "is cancelled", "discard": "is discarded",
+}  # fmt: skip
+
+
 def operate(args: argparse.Namespace) -> int:
     """Carry a verb out on each of the jobs."""
     if bool(args.jobs) == args.all:
-        raise UsageError("name the jobs, or say --all")
+        raise UsageError("name the jobs, or say --all, and not both")
+    if args.verb == "discard" and not args.reason.strip():
+        raise UsageError("--reason is empty; it stands in the job's history", "say why")
     if (args.state or args.printer) and not args.all:
         raise UsageError("--state and --printer go with --all")
     user = os.environ.get("SUDO_USER") or getpass.getuser()
@@ -41,7 +49,9 @@ def operate(args: argparse.Namespace) -> int:
                 print(f"dicom-printer {args.verb}: {error}", file=sys.stderr)
                 worst = max(worst, error.exit_code)
                 continue
-            print(job_id[: look.SHORT], "done" if done else "asked; it is running")
+            print(job_id[: look.SHORT], _SAID[args.verb] if done else "asked; it is running")
+    if args.all and not chosen:
+        print("no jobs")
     return worst
 
 

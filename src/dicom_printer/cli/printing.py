@@ -18,7 +18,7 @@ from dicom_printer import checks
 from dicom_printer.cli import output
 from dicom_printer.cli.access import job_table, opened, spool_of
 from dicom_printer.config import nearest
-from dicom_printer.errors import BadValueError, SpoolError, UsageError
+from dicom_printer.errors import BadValueError, DocumentError, SpoolError, UsageError
 from dicom_printer.hotfolder import SUFFIXES
 from dicom_printer.jobs import look
 from dicom_printer.jobs.store import Store
@@ -35,6 +35,8 @@ def submit(args: argparse.Namespace) -> int:
         hint = nearest(args.printer, config.printer)
         raise UsageError(f'there is no printer "{args.printer}"{hint}')
     attributes = stated(dict(args.attributes))
+    if args.pages:
+        _pages_in_order(args.pages)
     with ExitStack() as stack:
         # Opened before root is given up: the files are the caller's.
         sources = [(path, stack.enter_context(_document(path))) for path in args.files]
@@ -77,6 +79,16 @@ def _text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
+def _pages_in_order(ranges: str) -> None:
+    """Refuse page ranges that no document could have, while somebody is there to read it."""
+    from dicom_printer.pages.selection import selected
+
+    try:
+        selected(1, f"1,{ranges}", None)
+    except DocumentError as error:
+        raise UsageError(f"--pages {ranges}: {error.message}", "write for example 1-3,7") from None
+
+
 def stated(attributes: dict[str, str]) -> dict[str, str]:
     """Check what ``--set`` states now, while somebody is there to read the error."""
     from dicom_printer.attributes import check_value, name_of
@@ -102,14 +114,14 @@ def _document(path: Path) -> Iterator[BinaryIO]:
 
 
 def _report(args: argparse.Namespace, spool: Spool, ids: list[str]) -> int:
+    if not args.json:
+        for job_id in ids:
+            print(job_id, flush=True)
+    if not spool.service_runs():
+        print("the service is not running; the jobs wait in the spool", file=sys.stderr)
     if not args.wait:
         if args.json:
             output.print_json([{"id": job_id} for job_id in ids])
-        else:
-            for job_id in ids:
-                print(job_id)
-        if not spool.service_runs():
-            print("the service is not running; the jobs wait in the spool", file=sys.stderr)
         return 0
     with job_table(spool) as store:
         found = _wait(store, ids)
@@ -117,7 +129,7 @@ def _report(args: argparse.Namespace, spool: Spool, ids: list[str]) -> int:
         output.print_json(found)
     else:
         for job in found:
-            print(job["id"], job["state"], job["error"])
+            print(job["id"][: look.SHORT], job["state"], job["error"])
     return 0 if all(job["state"] == "done" for job in found) else 1
 
 

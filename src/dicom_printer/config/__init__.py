@@ -118,7 +118,8 @@ def parse(
     try:
         config = Config.model_validate(_inherited(raw))
     except ValidationError as error:
-        return None, [*mistakes, *of_model(Config, error)]
+        found = [m for m in of_model(Config, error) if not _inherited_mistake(raw, m.key)]
+        return None, [*mistakes, *found]
     config = _absolute(path, config)
     return config, [*mistakes, *_cross_check(config)]
 
@@ -142,6 +143,15 @@ def _expand(value: Any, where: tuple[str | int, ...], mistakes: list[Mistake]) -
         return text
 
     return _VARIABLE.sub(variable, value)
+
+
+def _inherited_mistake(raw: dict[str, Any], key: str) -> bool:
+    """Tell whether a mistake in a remote is one of ``[network]``, which is reported there."""
+    kind, _, rest = key.partition(".")
+    name, _, setting = rest.rpartition(".")
+    general = raw.get("network")
+    stated = raw.get(kind, {}).get(name) if kind == "remote" else None
+    return isinstance(stated, dict) and setting in (general or {}) and setting not in stated
 
 
 def _inherited(raw: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +184,10 @@ def _absolute(path: Path, config: Config) -> Config:
 
 def _cross_check(config: Config) -> Iterable[Mistake]:
     folders: dict[Path, str] = {config.service.spool: "service.spool"}
+    lower: dict[str, str] = {}
     for name, printer in config.printer.items():
+        if (twin := lower.setdefault(name.lower(), name)) != name:
+            yield Mistake(f"printer.{name}", f'to CUPS it is the same queue as "{twin}"')
         if not _QUEUE_NAME.fullmatch(name):
             yield Mistake(
                 f"printer.{name}", "CUPS allows no space, quote, /, #, ? or \\ in a queue's name"

@@ -72,6 +72,8 @@ def run(directory: Path | None, say: Callable[[str], None]) -> int:
     """
     place = (directory or Path(tempfile.mkdtemp(prefix="dicom-printer-demo-"))).resolve()
     place.mkdir(parents=True, exist_ok=True)
+    if any(place.iterdir()):
+        raise DemoError(f"{place} is not empty", "name a new directory with --keep")
     place.chmod(0o755)  # cupsd's filters run as another user
     received = place / "received"
     with Receiver(received) as store:

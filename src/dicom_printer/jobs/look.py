@@ -74,14 +74,25 @@ def listing(
         return [_job(row) for row in c.execute(query)]
 
 
+def _asked(name: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """Return the remote of the job's present step, `name` itself where it has none."""
+    return sa.func.coalesce(job.c.remote, name)
+
+
 def _instances() -> sa.ColumnElement[int]:
-    query = sa.select(sa.func.count()).where(instance.c.job == job.c.id)
+    query = sa.select(sa.func.count()).where(
+        instance.c.job == job.c.id, instance.c.remote == _asked(instance.c.remote)
+    )
     return query.scalar_subquery()
 
 
 def _pages_on_film() -> sa.ColumnElement[int]:
     pages = sa.func.coalesce(sa.func.sum(sa.func.json_array_length(film.c.pages)), 0)
-    query = sa.select(pages).where(film.c.job == job.c.id, film.c.status.is_not(None))
+    query = sa.select(pages).where(
+        film.c.job == job.c.id,
+        film.c.status.is_not(None),
+        film.c.remote == _asked(film.c.remote),
+    )
     return query.scalar_subquery()
 
 
@@ -97,12 +108,13 @@ def _job(row: Any) -> dict[str, Any]:
         "title": row.title,
         "user": row.user,
         "source": row.source,
-        "step": row.step + 1,
+        "step": min(row.step + 1, len(steps)),
         "steps": len(steps),
         "action": step,
         "remote": row.remote,
         "pages": row.pages,
-        "accepted": row.accepted,
+        # Where no remote is being asked, every one has had its copy: a page counts once.
+        "accepted": row.accepted if row.remote else min(row.accepted, row.pages or row.accepted),
         "attempt": row.attempt,
         "next_attempt": row.not_before if row.shown == "suspended" else None,
         "created": row.created,

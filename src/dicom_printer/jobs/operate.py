@@ -90,7 +90,9 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
         if row is None:
             raise NoSuchJobError(f"there is no job {job_id}")
         if row.state not in _FROM[operation.verb]:
-            allowed = " or ".join(sorted(_FROM[operation.verb]))
+            states = {str(state) for state in _FROM[operation.verb]}
+            # Suspended is ready with a time of its own; to a person it is a state.
+            allowed = " or ".join(sorted(states | ({"suspended"} if "ready" in states else set())))
             raise JobStateError(
                 f"job {job_id[:8]} is {row.state} and cannot be given to `{operation.verb}`",
                 f"it takes a job that is {allowed}",
@@ -108,7 +110,11 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
         if row.reason == OutcomeUnknownError.reason:
             films.settle(c, now, job_id, operation.verb, operation.user)
         if fresh is not None:
-            begin = {"snapshot": fresh.snapshot, "attributes": dict(fresh.attributes), "step": 0}
+            begin: dict[str, Any] = {
+                "snapshot": fresh.snapshot,
+                "attributes": dict(fresh.attributes),
+            }
+            begin |= {"step": 0, "remote": None}
             c.execute(sa.update(job).where(job.c.id == job_id).values(begin))
         if operation.verb in {"release", "retry"}:
             # The person knows better than our last attempt whether the remote is there.

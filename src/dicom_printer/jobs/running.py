@@ -198,8 +198,8 @@ class Running:
         )
 
     def hold(self, reason: str, error: str, user: str = "") -> None:
-        """Leave the job to a person."""
-        self._end(State.HELD, reason, error, user)
+        """Leave the job to a person; it stands where it stood, at the remote it stood at."""
+        self._end(State.HELD, reason, error, user, remote=self.remote)
 
     def discard(self, reason: str, error: str, user: str = "") -> None:
         """End the job without delivering it, as the policy or a person says."""
@@ -216,11 +216,13 @@ class Running:
             error,
             user,
             state=state,
-            request=sa.null(),
-            remote=None,
-            not_before=None,
-            give_up_at=None,
-            reason=reason,
-            error=error,
-            **values,
+            **{
+                "request": sa.null(),
+                "remote": None,
+                "not_before": None,
+                "give_up_at": None,
+                "reason": reason,
+                "error": error,
+            }
+            | values,
         )

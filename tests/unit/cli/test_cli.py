@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_a_job_whose_outcome_is_unknown_wants_to_be_named(
     code, out, err = run(capsys, verb, "--all")
     assert code == 0
     assert doubtful[:8] not in out
-    assert f"{other[:8]} done" in out
+    assert f"{other[:8]} is" in out
     assert "look at the printer" in err
     assert run(capsys, verb, doubtful[:8])[0] == 0
     assert [j["state"] for j in look.listing(store)] == ["ready", "ready"]
@@ -160,7 +161,7 @@ def test_one_job_that_cannot_be_operated_on_does_not_stop_the_others(
     code, out, err = run(capsys, "hold", done, ready)
     assert code == 2
     assert "is done and cannot" in err
-    assert f"{ready[:8]} done" in out
+    assert f"{ready[:8]} is held" in out
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,7 @@ def test_submit_puts_each_file_into_the_spool(
         (["a.pdf", "-p", "DICOM_Pinter"], 'did you mean "DICOM_Printer"'),
         (["no.pdf", "-p", "DICOM_Printer"], "No such file"),
         (["a.docx", "-p", "DICOM_Printer"], "cannot be printed"),
+        (["a.pdf", "-p", "DICOM_Printer", "--pages", "3-1"], "write for example 1-3,7"),
         (["a.pdf", "-p", "DICOM_Printer", "--set", "PatientId=1"], "is not a DICOM keyword"),
         (["a.pdf", "-p", "DICOM_Printer", "--set", "PatientBirthDate=1.2.70"], "YYYYMMDD"),
     ],
@@ -295,6 +297,31 @@ def test_no_spool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 3
     assert "there is no spool" in err
     assert not (tmp_path / "elsewhere").exists(), "looking makes nothing"
+
+
+def test_somebody_who_may_not_enter_the_spool(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    code, _, err = run(capsys, "status", "--check")
+    assert code == 3
+    assert "Permission denied; run this as the spool's owner, or as root" in err
+
+    def closed(_self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", closed)
+    assert run(capsys, "jobs")[0] == 3
+
+
+def test_discard_wants_words(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    job_id = submit(store)
+    assert run(capsys, "discard", job_id, "--reason", " ")[0] == 2
+    assert look.listing(store)[0]["state"] == "ready"
+
+
+def test_all_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "hold", "--all")[1] == "no jobs\n"
 
 
 def test_echo_of_a_remote_that_is_not_there(

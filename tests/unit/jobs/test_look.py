@@ -3,6 +3,7 @@ from jobs_made import Clock, claim, submit
 
 from dicom_printer.errors import NoSuchJobError, UsageError
 from dicom_printer.jobs import look
+from dicom_printer.jobs.operate import Operation, operate
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Store
 
@@ -35,6 +36,27 @@ def test_the_listing_filters(store: Store) -> None:
     assert [j["id"] for j in look.listing(store, printer="other")] == [two]
     with pytest.raises(UsageError, match="suspended"):
         look.listing(store, state="hold")
+
+
+def test_pages_are_counted_at_the_remote_that_is_being_asked(store: Store) -> None:
+    job_id = submit(store)
+    job = claim(store)
+    job.set_pages(2)
+    for page in (1, 2):
+        job.accept("pacs", page, f"2.25.{page}", 0)
+    job.advance(1, "")
+    job.acquire("wide")
+    assert look.listing(store)[0]["accepted"] == 0, "the second store has none yet"
+    job.accept("wide", 1, "2.25.1", 0)
+    assert look.listing(store)[0]["accepted"] == 1
+    job.hold("remote refused", "no")
+    assert look.listing(store)[0]["accepted"] == 1
+    operate(store, job_id, Operation("release", "anna"))
+    again = claim(store)
+    again.acquire("wide")
+    again.accept("wide", 2, "2.25.2", 0)
+    again.finish()
+    assert look.listing(store)[0]["accepted"] == 2, "each page once, however many have it"
 
 
 def test_counts_and_last_error(store: Store, clock: Clock) -> None:
