@@ -88,6 +88,16 @@ def test_hot_folders_must_not_lie_in_one_another() -> None:
     assert len(found) == 2
 
 
+def test_a_mistake_in_one_key_hides_none_in_another() -> None:
+    found = mistakes(
+        GOOD.replace("port = 104", 'port = "many"').replace('= "to_pacs"', '= "to_pasc"', 1)
+    )
+    assert [m.split(":")[0] for m in found] == [
+        "remote.pacs.port",
+        "printer.DICOM_Printer.workflow",
+    ]
+
+
 def test_two_names_that_cups_takes_for_one() -> None:
     twin = '[printer.dicom_printer]\nworkflow = "to_pacs"\n\n[[workflow'
     (found,) = mistakes(GOOD.replace("[[workflow", twin, 1))

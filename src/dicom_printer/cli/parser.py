@@ -12,6 +12,8 @@ import shtab
 from dicom_printer import __version__
 
 _PLACES = (Path("dicom-printer.toml"), Path("/etc/dicom-printer/dicom-printer.toml"))
+# As the job table has them; named here because that takes too long to import.
+STATES = ("incoming", "ready", "running", "suspended", "held", "done", "discarded")
 _EPILOG = "exit codes: 0 fine, 1 something is held or unhealthy, 2 usage or configuration, \
 3 spool, 4 no such job"
 
@@ -89,7 +91,7 @@ def _add_looking(verb: _Verb) -> None:
     )
     status.add_argument("--json", action="store_true", help="for programs")
     jobs = verb("jobs", "look", "show one line for every job")
-    jobs.add_argument("--state", help="only jobs in this state")
+    jobs.add_argument("--state", choices=STATES, metavar="STATE", help="only jobs in this state")
     jobs.add_argument("--printer", help="only jobs of this printer")
     jobs.add_argument("--watch", action="store_true", help="keep the table up to date")
     jobs.add_argument("--json", action="store_true", help="for programs")
@@ -115,7 +117,9 @@ def _add_operating(verb: _Verb) -> None:
         made = verb(name, "operate", text)
         made.add_argument("jobs", nargs="*", metavar="JOB", help="any unique beginning of an id")
         made.add_argument("--all", action="store_true", help="all jobs, of the given state")
-        made.add_argument("--state", help="with --all: only jobs in this state")
+        made.add_argument(
+            "--state", choices=STATES, metavar="STATE", help="with --all: only jobs in this state"
+        )
         made.add_argument("--printer", help="with --all: only jobs of this printer")
         made.add_argument(
             "--reason", default="", required=name == "discard", help="for the job's history"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +115,13 @@ def parse(
     mistakes : list of Mistake
         Everything wrong that can be seen without the actions.
     """
+    crossed = list(_cross_check(path, raw))
     try:
         config = Config.model_validate(_inherited(raw))
     except ValidationError as error:
         found = [m for m in of_model(Config, error) if not _inherited_mistake(raw, m.key)]
-        return None, [*mistakes, *found]
-    config = _absolute(path, config)
-    return config, [*mistakes, *_cross_check(config)]
+        return None, [*mistakes, *found, *crossed]
+    return _absolute(path, config), [*mistakes, *crossed]
 
 
 def _expand(value: Any, where: tuple[str | int, ...], mistakes: list[Mistake]) -> Any:
@@ -182,24 +182,39 @@ def _absolute(path: Path, config: Config) -> Config:
     return config.model_copy(update={"service": service, "printer": printers})
 
 
-def _cross_check(config: Config) -> Iterable[Mistake]:
-    folders: dict[Path, str] = {config.service.spool: "service.spool"}
+def _cross_check(path: Path, raw: dict[str, Any]) -> Iterator[Mistake]:
+    """Check what concerns several tables, on the tables as they were read.
+
+    Not on the models: a mistake in one key must not hide another one here.
+    """
+    workflows, service = raw.get("workflow"), raw.get("service")
+    known = workflows if isinstance(workflows, dict) else {}
+    spool = service.get("spool") if isinstance(service, dict) else None
+    base = path.resolve().parent
+    folders = {base / spool: "service.spool"} if isinstance(spool, str) else {}
     lower: dict[str, str] = {}
-    for name, printer in config.printer.items():
-        if (twin := lower.setdefault(name.lower(), name)) != name:
-            yield Mistake(f"printer.{name}", f'to CUPS it is the same queue as "{twin}"')
+    printers = raw.get("printer")
+    for name, printer in printers.items() if isinstance(printers, dict) else ():
         if not _QUEUE_NAME.fullmatch(name):
             yield Mistake(
                 f"printer.{name}", "CUPS allows no space, quote, /, #, ? or \\ in a queue's name"
             )
-        if printer.workflow not in config.workflow:
-            hint = nearest(printer.workflow, config.workflow)
-            yield Mistake(
-                f"printer.{name}.workflow", f'there is no workflow "{printer.workflow}"{hint}'
-            )
-        for i, folder in enumerate(printer.hot_folders):
-            key = dotted("printer", name, "hot_folders", i)
-            for other, owner in folders.items():
-                if folder == other or folder in other.parents or other in folder.parents:
-                    yield Mistake(key, f"{folder} and {other} ({owner}) lie in one another")
-            folders[folder] = key
+        if (twin := lower.setdefault(name.lower(), name)) != name:
+            yield Mistake(f"printer.{name}", f'to CUPS it is the same queue as "{twin}"')
+        if not isinstance(printer, dict):
+            continue
+        workflow, listed = printer.get("workflow"), printer.get("hot_folders")
+        if isinstance(workflow, str) and workflow not in known:
+            hint = nearest(workflow, known)
+            yield Mistake(f"printer.{name}.workflow", f'there is no workflow "{workflow}"{hint}')
+        for i, folder in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(folder, str):
+                key = dotted("printer", name, "hot_folders", i)
+                yield from _overlap(base / folder, key, folders)
+
+
+def _overlap(folder: Path, key: str, folders: dict[Path, str]) -> Iterator[Mistake]:
+    for other, owner in folders.items():
+        if folder == other or folder in other.parents or other in folder.parents:
+            yield Mistake(key, f"{folder} and {other} ({owner}) lie in one another")
+    folders[folder] = key

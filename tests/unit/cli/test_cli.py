@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from jobs_made import claim, commit, submit
 
 from dicom_printer.cli import main
+from dicom_printer.cli.parser import STATES
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.remotes import remote_down
@@ -340,6 +341,10 @@ def test_echo_of_a_remote_that_is_not_there(
     assert run(capsys, "echo", "pasc")[0] == 2
     monkeypatch.setattr(network, "echo", lambda remote: 0.005)
     assert run(capsys, "echo", "pacs")[0] == 0
+
+
+def test_the_states_that_can_be_typed_are_those_of_the_table() -> None:
+    assert STATES == look.STATES
 
 
 def test_watch_wants_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
