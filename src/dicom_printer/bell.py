@@ -21,6 +21,8 @@ from watchdog.observers.polling import PollingObserver
 # Its one message at our level is that it was stopped while it read, which is how we stop it.
 logging.getLogger("watchdog").setLevel(logging.CRITICAL)
 
+logger = logging.getLogger(__name__)
+
 POLL_S = 2.0
 _NETWORK = {
     "9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "ncpfs", "nfs",
@@ -59,6 +61,21 @@ def needs_polling(path: Path) -> bool:
     return filesystem(path.resolve(), mountinfo) in _NETWORK
 
 
+class _Listener(FileSystemEventHandler):
+    """Hears that something happened, and no more.
+
+    A poller guesses from an inode that a file was renamed; but a file system gives the inode
+    of one that was removed to the next, which may be half written.
+    """
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Ring."""
+        self._ring()
+
+
 class Bell(FileSystemEventHandler):
     """Watches directories, and rings.
 
@@ -91,7 +108,8 @@ class Bell(FileSystemEventHandler):
             )
             observer.start()
             self._observers[polling] = observer
-        self._observers[polling].schedule(self, str(path), recursive=recursive)
+        handler = _Listener(self._ring) if polling else self
+        self._observers[polling].schedule(handler, str(path), recursive=recursive)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Note a file that was renamed in, and ring."""
@@ -106,7 +124,10 @@ class Bell(FileSystemEventHandler):
         self._ring()
 
     def moved(self) -> set[str]:
-        """Return the paths that were renamed to their names since this was last asked."""
+        """Return the paths that were renamed to their names since this was last asked.
+
+        Only the kernel's word counts for that: none on a file system that is polled.
+        """
         with self._lock:
             moved, self._moved = self._moved, set()
         return moved
@@ -121,3 +142,37 @@ class Bell(FileSystemEventHandler):
             observer.stop()
             observer.join()
         self._observers.clear()
+
+
+class Watched:
+    """A bell on one directory: it may appear, or its share be mounted, later."""
+
+    def __init__(self, path: Path, ring: Callable[[], None], *, recursive: bool) -> None:
+        self._path, self._ring, self._recursive = path, ring, recursive
+        self._bell, self._watching = Bell(ring), False
+
+    def watch(self) -> None:
+        """Begin to watch where that is not so yet, or the watcher died."""
+        if not self._bell.alive():
+            logger.error("the watcher of the file system died; it is started again")
+            self._bell.close()
+            self._bell, self._watching = Bell(self._ring), False
+        if self._watching:
+            return
+        try:
+            if not self._path.is_dir():
+                return
+            self._bell.watch(self._path, recursive=self._recursive)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return  # the next round tries it again
+        except OSError as error:
+            logger.warning("%s cannot be watched (%s); it is listed", self._path, error.strerror)
+        self._watching = True
+
+    def moved(self) -> set[str]:
+        """Return what was renamed to its name since this was last asked."""
+        return self._bell.moved()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._bell.close()

@@ -8,7 +8,7 @@ import pytest
 from real_peers import wait_until
 
 from dicom_printer import bell
-from dicom_printer.bell import Bell, filesystem, needs_polling
+from dicom_printer.bell import Bell, Watched, filesystem, needs_polling
 
 MOUNTS = r"""23 22 0:21 / /proc rw,nosuid shared:2 - proc proc rw
 30 22 0:40 / /srv/scans rw,relatime shared:5 - nfs4 nas:/scans rw,vers=4.2
@@ -125,6 +125,20 @@ def test_polling_rings_too(
     assert rung.heard()
 
 
+def test_polling_is_not_believed_that_a_file_was_renamed(
+    rings: Bell, rung: Rung, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bell, "needs_polling", lambda _: True)
+    monkeypatch.setattr(bell, "POLL_S", 0.05)
+    (folder / "a.pdf").write_bytes(b"x")
+    rings.watch(folder, recursive=True)
+    (folder / "a.pdf").rename(folder / "b.pdf")  # so looks the next file of the same inode
+    assert rung.heard()
+    (folder / "sub" / "last.pdf").write_bytes(b"x")
+    assert rung.heard()
+    assert rings.moved() == set()
+
+
 def test_bell_whose_watcher_died_is_not_alive(rings: Bell, folder: Path) -> None:
     rings.watch(folder, recursive=True)
     assert rings.alive()
@@ -137,3 +151,42 @@ def test_bell_whose_watcher_died_is_not_alive(rings: Bell, folder: Path) -> None
 def test_directory_that_is_not_there_cannot_be_watched(rings: Bell, tmp_path: Path) -> None:
     with pytest.raises(OSError):
         rings.watch(tmp_path / "missing", recursive=True)
+
+
+def test_directory_that_appears_later_is_watched(rung: Rung, tmp_path: Path) -> None:
+    watched = Watched(tmp_path / "later" / "folder", rung, recursive=True)
+    watched.watch()
+    (tmp_path / "later" / "folder").mkdir(parents=True)
+    watched.watch()
+    watched.watch()
+    (tmp_path / "later" / "folder" / "a.pdf").write_bytes(b"x")
+    assert rung.heard()
+    watched.close()
+
+
+def test_directory_that_may_not_be_looked_at_is_no_error(
+    rung: Rung, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    watched = Watched(tmp_path, rung, recursive=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_dir", refuse)
+        watched.watch()
+    watched.watch()
+    (tmp_path / "a.pdf").write_bytes(b"x")
+    assert rung.heard()
+    watched.close()
+
+
+def test_watcher_that_died_is_started_again(rung: Rung, tmp_path: Path) -> None:
+    watched = Watched(tmp_path, rung, recursive=True)
+    watched.watch()
+    (observer,) = watched._bell._observers.values()
+    observer.stop()
+    observer.join()
+    watched.watch()
+    (tmp_path / "a.pdf").write_bytes(b"x")
+    assert rung.heard()
+    watched.close()
