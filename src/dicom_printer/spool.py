@@ -1,4 +1,4 @@
-"""The spool's directories: every rename(2) and fsync of the service is here.
+"""The spool's directories: every rename(2) that moves a job is here.
 
 ``tmp/<id>/`` is being written, ``incoming/<id>/`` is committed and waits for the service,
 ``jobs/<id>/`` has been adopted, ``rejected/<id>/`` broke the contract. `spool/README.md`
@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dicom_printer import ticket as tickets
+from dicom_printer.durable import Readable, explained, fsync_directory, write
 from dicom_printer.errors import SpoolError, TicketError
 from dicom_printer.ticket import Ticket
 
@@ -28,30 +29,7 @@ TMP, INCOMING, JOBS, REJECTED = "tmp", "incoming", "jobs", "rejected"
 REASON = "reason.txt"
 _ABANDONED_S = 86400.0
 _CHUNK = 1 << 20
-
-
-def _fsync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn an operating system's error into ours, with what it means for a spool."""
-    try:
-        yield
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "make room on the spool's file system; nothing was lost",
-            errno.EDQUOT: "raise the quota of the service's user; nothing was lost",
-            errno.EROFS: "the spool's file system is read-only; see the kernel's log",
-            errno.EACCES: "run this as the spool's owner, or as root",
-            errno.EXDEV: "the spool's directories must lie on one file system",
-        }.get(error.errno or 0)
-        raise SpoolError(f"{what}: {error.strerror or error}", remedy) from None
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 class Spool:
@@ -79,7 +57,7 @@ class Spool:
         SpoolError
             Where the spool is not writable, or its directories lie on several file systems.
         """
-        with _explained(f"spool {self.root}"):
+        with explained(f"spool {self.root}"):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in (TMP, INCOMING, JOBS, REJECTED):
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
@@ -113,7 +91,7 @@ class Spool:
         SpoolError
             Where another service holds it.
         """
-        with _explained(f"spool {self.root}"):
+        with explained(f"spool {self.root}"):
             descriptor = os.open(self.root / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
@@ -142,7 +120,7 @@ class Spool:
         return False
 
     def commit(
-        self, stream: BinaryIO, document: str, still_whole: Callable[[], bool], /, **ticket: Any
+        self, stream: Readable, document: str, still_whole: Callable[[], bool], /, **ticket: Any
     ) -> Ticket:
         """Take a document over: when this returns, it survives a power cut.
 
@@ -153,7 +131,7 @@ class Spool:
         document : str
             The file name it gets beside its ticket.
         still_whole : callable
-            Asked after the copy; False throws the copy away.
+            Asked last before the rename that commits; False throws the copy away.
         **ticket
             The other fields of :class:`~dicom_printer.ticket.Ticket`. ``dedup`` may hold
             ``{sha256}``.
@@ -161,16 +139,15 @@ class Spool:
         Raises
         ------
         SpoolError
-            Nothing is left behind then, and the document is as it was.
+            The document is as it was. Nothing is left behind, but for a committed job whose
+            rename could not be made certain: hand it over again with the same ``dedup``.
         """
         job_id = uuid.uuid4().hex
         tmp = self.root / TMP / job_id
         try:
-            with _explained(f"document cannot be put into the spool {self.root}"):
+            with explained(f"document cannot be put into the spool {self.root}"):
                 tmp.mkdir(mode=0o700)
                 size, sha256 = self._copy(stream, tmp / document)
-                if not still_whole():
-                    raise SpoolError("the document changed while it was read", "it is read again")
                 ticket["dedup"] = ticket.get("dedup", "").replace("{sha256}", sha256)
                 made = Ticket(
                     id=job_id,
@@ -180,17 +157,19 @@ class Spool:
                     sha256=sha256,
                     **ticket,
                 )
-                self._write(tmp / tickets.FILE_NAME, tickets.write(made))
-                _fsync_directory(tmp)
+                write(tmp / tickets.FILE_NAME, tickets.write(made))
+                fsync_directory(tmp)
+                if not still_whole():
+                    raise SpoolError("the document changed while it was read", "it is read again")
                 tmp.rename(self.root / INCOMING / job_id)
-                _fsync_directory(self.root / INCOMING)
+                fsync_directory(self.root / INCOMING)
         except BaseException:
             shutil.rmtree(tmp, ignore_errors=True)
             raise
         return made
 
     @staticmethod
-    def _copy(source: BinaryIO, target: Path) -> tuple[int, str]:
+    def _copy(source: Readable, target: Path) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             while chunk := source.read(_CHUNK):
@@ -200,13 +179,6 @@ class Spool:
             out.flush()
             os.fsync(out.fileno())
         return size, digest.hexdigest()
-
-    @staticmethod
-    def _write(target: Path, data: bytes) -> None:
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
 
     def incoming(self) -> list[str]:
         """Return the names in ``incoming``, oldest first."""
@@ -222,7 +194,7 @@ class Spool:
 
     def _names(self, directory: str) -> list[str]:
         """Return the names in a directory but the hidden ones, such as another's probe."""
-        with _explained(f"spool {self.root}"), os.scandir(self.root / directory) as entries:
+        with explained(f"spool {self.root}"), os.scandir(self.root / directory) as entries:
             found = [(_mtime(e), e.name) for e in entries if not e.name.startswith(".")]
         return [name for _, name in sorted(found)]
 
@@ -233,19 +205,28 @@ class Spool:
         ------
         TicketError
             Where it is missing, breaks the contract, or its document is not beside it.
+        SpoolError
+            Where it cannot be read now, whatever it is: too many open files, a disk's error.
         """
         place = self.root / directory / job_id
         if not tickets.is_job_id(job_id):
             raise TicketError(f"{directory}/{job_id!r} is not named by a job id")
         try:
-            with (place / tickets.FILE_NAME).open("rb") as file:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with os.fdopen(os.open(place / tickets.FILE_NAME, flags), "rb") as file:
                 found = tickets.read(file.read(tickets.MAX_BYTES + 1), job_id)
             size = (place / found.document).lstat().st_size
         except OSError as error:
-            raise TicketError(f"job {job_id} is not whole: {error.strerror}") from None
+            if error.errno in _NOT_THERE:
+                raise TicketError(f"job {job_id} is not whole: {error.strerror}") from None
+            raise SpoolError(f"job {job_id} cannot be read: {error.strerror}") from None
         if size != found.size:
             raise TicketError(f"the document of job {job_id} has not the size its ticket states")
         return found
+
+    def is_adopted(self, job_id: str) -> bool:
+        """Tell whether a job has something in ``jobs``, whole or not."""
+        return os.path.lexists(self.root / JOBS / job_id)
 
     def document(self, ticket: Ticket) -> Path:
         """Return where the document of an adopted job lies."""
@@ -253,29 +234,29 @@ class Spool:
 
     def adopt(self, job_id: str) -> None:
         """Move a committed job from ``incoming`` to ``jobs``."""
-        with _explained(f"job {job_id} cannot be adopted"):
+        with explained(f"job {job_id} cannot be adopted"):
             (self.root / INCOMING / job_id).rename(self.root / JOBS / job_id)
-            _fsync_directory(self.root / JOBS)
-            _fsync_directory(self.root / INCOMING)
+            fsync_directory(self.root / JOBS)
+            fsync_directory(self.root / INCOMING)
 
     def reject(self, name: str, reason: str, directory: str = INCOMING) -> Path:
         """Move what broke the contract out of the way, its reason beside it."""
         target = self.root / REJECTED / name
         if target.exists():
             target = target.with_name(f"{name[:100]}-{uuid.uuid4().hex[:8]}")
-        with _explained(f"{directory}/{name} cannot be rejected"):
+        with explained(f"{directory}/{name} cannot be rejected"):
             (self.root / directory / name).rename(target)
-            _fsync_directory(self.root / REJECTED)
+            fsync_directory(self.root / REJECTED)
             if target.is_dir() and not target.is_symlink():
                 (target / REASON).unlink(missing_ok=True)
-                self._write(target / REASON, f"{reason}\n".encode())
+                write(target / REASON, f"{reason}\n".encode())
         return target
 
     def remove(self, job_id: str, directory: str = JOBS) -> bool:
         """Delete a job's directory; tell whether it is gone, and stays gone."""
         place = self.root / directory / job_id
         shutil.rmtree(place, ignore_errors=True)
-        _fsync_directory(place.parent)
+        fsync_directory(place.parent)
         return not os.path.lexists(place)
 
     def sweep(self) -> None:
@@ -288,11 +269,12 @@ class Spool:
 
     def free(self) -> int:
         """Return the bytes that are free on the spool's file system."""
-        return shutil.disk_usage(self.root).free
+        with explained(f"spool {self.root}"):
+            return shutil.disk_usage(self.root).free
 
 
 def _mtime(entry: os.DirEntry[str]) -> float:
     try:
         return entry.stat(follow_symlinks=False).st_mtime
-    except FileNotFoundError:  # adopted while it was listed
+    except OSError:  # adopted while it was listed, or for one who reads it to find out
         return 0.0

@@ -25,7 +25,7 @@ LAYERS = [
     {"keys"},
     {"attributes", "keywords", "placeholders", "gray"},
     {"jobs", "spool"},
-    {"ticket", "config"},
+    {"ticket", "config", "durable"},
     {"errors", "__init__"},
 ]
 ONLY = {

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import stat
@@ -75,6 +76,47 @@ def test_a_job_that_is_not_whole(spool: Spool, damage: str) -> None:
     else:
         (place / "document.pdf").write_bytes(b"%P")
     with pytest.raises(TicketError):
+        spool.ticket(made.id, INCOMING)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.EACCES, errno.ENOMEM])
+def test_a_ticket_that_cannot_be_read_now_is_not_a_broken_one(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    made = commit(spool)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", fail)
+        with pytest.raises(SpoolError, match=os.strerror(number)):
+            spool.ticket(made.id, INCOMING)
+    assert spool.ticket(made.id, INCOMING) == made
+
+
+@pytest.mark.parametrize("what", ["link", "directory", "pipe", "file for a directory"])
+def test_a_ticket_that_is_something_else(spool: Spool, tmp_path: Path, what: str) -> None:
+    made = commit(spool)
+    place = spool.root / INCOMING / made.id
+    (place / "ticket.json").rename(tmp_path / "ticket.json")
+    if what == "link":
+        (place / "ticket.json").symlink_to(tmp_path / "ticket.json")
+    elif what == "directory":
+        (place / "ticket.json").mkdir()
+    elif what == "pipe":
+        os.mkfifo(place / "ticket.json")
+    else:
+        place.rename(tmp_path / "job")
+        place.touch()
+    with pytest.raises(TicketError):
+        spool.ticket(made.id, INCOMING)
+
+
+def test_a_document_with_a_name_that_no_disk_holds(spool: Spool) -> None:
+    made = commit(spool)
+    path = spool.root / INCOMING / made.id / "ticket.json"
+    path.write_text(path.read_text().replace("document.pdf", "\u00fc" * 200))
+    with pytest.raises(TicketError, match="File name too long"):
         spool.ticket(made.id, INCOMING)
 
 
