@@ -120,6 +120,12 @@ def test_a_value_that_is_commented_out_is_the_default() -> None:
     assert compared >= 20
 
 
+def test_the_unit_may_see_who_writes_to_another_users_file_and_no_more() -> None:
+    lines = UNIT.read_text().splitlines()
+    capabilities = [line for line in lines if re.match(r"(CapabilityBounding|Ambient)", line)]
+    assert capabilities == ["CapabilityBoundingSet=CAP_LEASE", "AmbientCapabilities=CAP_LEASE"]
+
+
 def test_the_unit_gives_a_stop_the_time_that_it_takes() -> None:
     lines = [line for line in UNIT.read_text().splitlines() if "=" in line and line[0] != "#"]
     unit = dict(line.split("=", 1) for line in lines if not line.startswith("SystemCallFilter"))
