@@ -1,31 +1,37 @@
 """Jobs come in: committed directories become rows, hot folders become committed directories.
 
-The bell only wakes this thread; what there is to do is read from a listing, on every
-bell and every so often, because a watcher may miss a file for ever.
+The bell only wakes a thread; what there is to do is read from a listing, on every
+bell and every so often, because a watcher may miss a file for ever. Each hot folder has a
+thread of its own: one whose file system hangs stops nobody else.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from dicom_printer import ppd
 from dicom_printer.attributes import name_of
-from dicom_printer.bell import Bell
-from dicom_printer.config import Config
+from dicom_printer.bell import Watched
+from dicom_printer.config import Config, Service
 from dicom_printer.errors import BadValueError, SpoolError, TicketError
-from dicom_printer.hotfolder import HotFolder, Stability
+from dicom_printer.folder_listing import Stability
+from dicom_printer.hotfolder import HotFolder
 from dicom_printer.jobs import table
 from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.rounds import Rounds
 from dicom_printer.spool import INCOMING, JOBS, Spool
 from dicom_printer.ticket import Ticket, is_job_id
 
 logger = logging.getLogger(__name__)
+
+_STOP_S = 10.0
+_SHOWN = 3
 
 
 def snapshot(config: Config, printer: str) -> Snapshot | None:
@@ -53,8 +59,54 @@ def _one_name(name: str) -> str:
         return name  # the step that uses it says what is wrong with it
 
 
+class Collector:
+    """A hot folder with the thread that looks after it.
+
+    Parameters
+    ----------
+    committed : callable
+        Called when a file went into the spool.
+    """
+
+    def __init__(
+        self, folder: Path, printer: str, service: Service, spool: Spool,
+        committed: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.path = folder
+        self._service, self._committed = service, committed
+        self.rounds = Rounds(f"hot folder of {printer}", self._turn, lambda: self._bell.close())
+        self._bell = Watched(folder, self.rounds.ring, recursive=True)
+        self._folder = HotFolder(
+            folder, printer, spool, Stability(service.settle), service.rescan, self.rounds.progress
+        )
+        self._troubles: list[str] = []
+
+    def troubles(self) -> list[str]:
+        """Return what keeps the folder from being served."""
+        silent = f"hot folder {self.path}: its file system does not answer; see its mount"
+        return [*self._troubles, *([silent] if self.rounds.is_stuck() else [])]
+
+    def _turn(self) -> float:
+        rescan = self._service.rescan
+        try:
+            self._bell.watch()
+            if self._folder.collect(time.monotonic(), self._bell.moved()):
+                self._committed()
+            self._troubles = self._folder.troubles()
+        except InterruptedError:
+            return rescan
+        except (OSError, SpoolError) as error:
+            known, self._troubles = self._troubles, [f"hot folder {self.path}: {_said(error)}"]
+            if known != self._troubles:
+                logger.error("%s", self._troubles[0])
+            return rescan
+        return (
+            min(max(self._service.settle / 4, 0.05), rescan) if self._folder.waiting() else rescan
+        )
+
+
 class Intake:
-    """Everything that comes in, in one thread.
+    """Everything that comes in: a thread for ``incoming``, and one for each hot folder.
 
     Parameters
     ----------
@@ -66,34 +118,45 @@ class Intake:
         self, config: Config, spool: Spool, store: Store, arrived: Callable[[], None]
     ) -> None:
         self._config, self._spool, self._store, self._arrived = config, spool, store, arrived
-        settle_s = config.service.settle
-        self._folders = [
-            HotFolder(folder, printer.name, spool, Stability(settle_s))
+        self._rounds = Rounds("intake", self._turn, lambda: self._bell.close())
+        self._bell = Watched(spool.root / INCOMING, self._rounds.ring, recursive=False)
+        self._collectors = [
+            Collector(folder, printer.name, config.service, spool, self._rounds.ring)
             for printer in config.printer.values()
             for folder in printer.hot_folders
         ]
-        self._rung = threading.Event()
-        self._stopped = self._unmended = False
-        self._bell = Bell(self._rung.set)
-        self._unwatched: set[Path] = {spool.root / INCOMING, *(f.path for f in self._folders)}
-        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
-        self.troubles: list[str] = []
+        self._missing: dict[str, None] = {}
+        """Jobs that have a directory in ``jobs``, and no row yet."""
+        self._failed: list[str] = []
+        self._troubles: list[str] = []
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps jobs from coming in; none of it ends the service."""
+        silent = f"spool {self._spool.root}: its file system does not answer"
+        found = [*self._troubles, *([silent] if self._rounds.is_stuck() else [])]
+        return [*found, *(text for c in self._collectors for text in c.troubles())]
 
     def start(self) -> None:
         """Mend what a crash left, then begin to look."""
         self.mend()
-        self._thread.start()
+        for rounds in self._all():
+            rounds.start()
 
     def stop(self) -> None:
-        """Take nothing in any more."""
-        self._stopped = True
-        self._rung.set()
-        self._thread.join()
-        self._bell.close()
+        """Take nothing in any more; a thread that hangs is left behind."""
+        for rounds in self._all():
+            rounds.stop()
+        deadline = time.monotonic() + _STOP_S
+        if not all([rounds.join(deadline - time.monotonic()) for rounds in self._all()]):
+            logger.warning("a file system does not answer; the service stops without its thread")
 
     def is_alive(self) -> bool:
-        """Tell whether the thread still runs."""
-        return self._thread.is_alive()
+        """Tell whether every thread still runs."""
+        return all(rounds.is_alive() for rounds in self._all())
+
+    def _all(self) -> list[Rounds]:
+        return [*(collector.rounds for collector in self._collectors), self._rounds]
 
     def mend(self) -> None:
         """Insert what has a directory in ``jobs`` but no row: the service died in between."""
@@ -101,33 +164,64 @@ class Intake:
         for i in range(0, len(ids), 500):
             batch = ids[i : i + 500]
             known = table.known(self._store, batch)
-            for job_id in batch:
-                if job_id not in known:
-                    self._insert(job_id)
+            self._missing |= dict.fromkeys(job_id for job_id in batch if job_id not in known)
+        self._insert_missing()
+
+    def _insert_missing(self) -> int:
+        inserted = 0
+        for job_id in list(self._missing):
+            with self._one():
+                if self._spool.is_adopted(job_id):
+                    inserted += self._insert(job_id)
+                else:
+                    self._missing.pop(job_id)  # taken away by a person
+        return inserted
 
     def adopt(self) -> int:
         """Make a row of every job that was committed; return how many are new."""
         adopted = 0
         for name in self._spool.incoming():
-            if not is_job_id(name):
-                self._spool.reject(name, "not named by a job id")
-                continue
-            try:
-                self._spool.ticket(name, INCOMING)
-            except TicketError as error:
-                logger.error("incoming/%s was rejected: %s", name, error)
-                self._spool.reject(name, str(error))
-                continue
-            self._spool.adopt(name)
-            adopted += self._insert(name)
+            self._rounds.progress()
+            with self._one():
+                adopted += self._adopt(name)
         return adopted
 
+    @contextmanager
+    def _one(self) -> Iterator[None]:
+        """Let what happens to one job concern only that one; the next round tries it again."""
+        try:
+            yield
+        except (OSError, SpoolError) as error:
+            if _said(error) not in self._troubles:
+                logger.error("%s", _said(error))
+            self._failed.append(_said(error))
+
+    def _adopt(self, name: str) -> bool:
+        if not is_job_id(name):
+            self._spool.reject(name, "not named by a job id")
+            return False
+        try:
+            self._spool.ticket(name, INCOMING)
+        except TicketError as error:
+            logger.error("incoming/%s was rejected: %s", name, error)
+            self._spool.reject(name, str(error))
+            return False
+        try:
+            self._spool.adopt(name)
+        except SpoolError:
+            if self._spool.is_adopted(name):  # it was renamed, and is not on disk for certain
+                self._missing[name] = None
+            raise
+        return self._insert(name)
+
     def _insert(self, job_id: str) -> bool:
+        self._missing[job_id] = None
         try:
             ticket = self._spool.ticket(job_id)
         except TicketError as error:
             logger.error("jobs/%s was rejected: %s", job_id, error)
             self._spool.reject(job_id, str(error), JOBS)
+            self._missing.pop(job_id)
             return False
         steps = snapshot(self._config, ticket.printer)
         held = None
@@ -141,6 +235,7 @@ class Intake:
         earlier = table.submit(
             self._store, ticket, steps or empty, attributes(self._config, ticket), held
         )
+        self._missing.pop(job_id)
         if earlier is None:
             logger.info("job %s: accepted from %s", job_id[:8], ticket.source)
         elif earlier != job_id:
@@ -148,54 +243,25 @@ class Intake:
             self._spool.remove(job_id)
         return earlier is None
 
-    def _run(self) -> None:
-        while not self._stopped:
-            self._rung.clear()
-            try:
-                if self._unmended:
-                    self.mend()
-                    self._unmended = False
-                    self._arrived()
-                self._watch()
-                self._look()
-                self.troubles = [t for t in (f.trouble() for f in self._folders) if t]
-            except SpoolError as error:
-                logger.error("%s", error)
-                self.troubles = [str(error)]
-            except sa.exc.OperationalError as error:
-                # A full disk, above all: what was adopted and has no row gets one when it can.
-                self._unmended = True
-                self.troubles = [f"the job table cannot be written: {error.orig}; see `df`"]
-                logger.error("%s", self.troubles[0])
-            self._rung.wait(self._pause())
+    def _turn(self) -> float:
+        self._failed = []
+        try:
+            self._bell.watch()
+            if self._insert_missing() + self.adopt():
+                self._arrived()
+        except InterruptedError:
+            pass
+        except (OSError, SpoolError) as error:
+            self._failed.append(_said(error))
+            logger.error("%s", self._failed[-1])
+        except sa.exc.OperationalError as error:
+            # A full disk, above all: what was adopted and has no row gets one when it can.
+            self._failed.append(f"the job table cannot be written: {error.orig}; see `df`")
+            logger.error("%s", self._failed[-1])
+        more = len(self._failed) - _SHOWN
+        self._troubles = self._failed[:_SHOWN] + ([f"{more} more like these"] if more > 0 else [])
+        return self._config.service.rescan
 
-    def _pause(self) -> float:
-        waiting = any(folder.stability.waiting() for folder in self._folders)
-        settle_s = max(self._config.service.settle / 4, 0.05)
-        return (
-            min(settle_s, self._config.service.rescan) if waiting else self._config.service.rescan
-        )
 
-    def _watch(self) -> None:
-        """Watch what is not watched yet: a folder may appear, or its share be mounted, later."""
-        if not self._bell.alive():
-            logger.error("the watcher of the file system died; it is started again")
-            self._bell.close()
-            self._bell = Bell(self._rung.set)
-            self._unwatched = {self._spool.root / INCOMING, *(f.path for f in self._folders)}
-        for path in sorted(self._unwatched):
-            if not path.is_dir():
-                continue
-            try:
-                self._bell.watch(path, recursive=path.parent != self._spool.root)
-            except OSError as error:
-                logger.warning("%s cannot be watched (%s); it is listed", path, error.strerror)
-            self._unwatched.discard(path)
-
-    def _look(self) -> None:
-        moved = self._bell.moved()
-        now = time.monotonic()
-        for folder in self._folders:
-            folder.collect(now, moved)
-        if self.adopt():
-            self._arrived()
+def _said(error: OSError | SpoolError) -> str:
+    return str(error) if isinstance(error, SpoolError) else error.strerror or str(error)

@@ -14,7 +14,7 @@ from real_peers import wait_until
 from running_service import RunningService
 from scp import ScriptedSCP
 
-from dicom_printer.hotfolder import REJECTED
+from dicom_printer.taking import REJECTED
 
 SETTLE_S = 1.0
 MANY = 200
@@ -116,7 +116,8 @@ def test_kill_while_files_are_taken(
         lambda jobs: len(jobs) == 60 and all(job["state"] == "done" for job in jobs)
     )
     assert {job["title"] for job in jobs} == {str(number) for number in range(60)}
-    assert list(inbox.iterdir()) == []
+    wait_until(lambda: list(inbox.iterdir()) == [], "the removal of what a kill left")
+    assert len(service.jobs()) == 60
     assert len(set(scp.stored_uids)) == 60
 
 
@@ -178,3 +179,32 @@ def test_writer_that_rests_longer_than_the_folder_waits(
     service.wait_until(lambda jobs: [job["state"] for job in jobs] == ["done", "done"])
     assert [job["title"] for job in service.jobs()] == ["other", "slow"]
     assert len(scp.stores) == 2
+
+
+def test_scanner_that_gives_every_document_the_same_name(
+    service: RunningService, scp: ScriptedSCP, inbox: Path, tmp_path: Path
+) -> None:
+    for number in range(40):
+        small(tmp_path / "scan.pdf", number)
+        while (inbox / "scan.pdf").exists():
+            time.sleep(0.0005)
+        (tmp_path / "scan.pdf").rename(inbox / "scan.pdf")
+    jobs = service.wait_until(
+        lambda jobs: len(jobs) >= 40 and all(job["state"] == "done" for job in jobs)
+    )
+    assert [job["title"] for job in jobs] == ["scan"] * 40
+    assert list(inbox.iterdir()) == []
+    assert len(set(scp.stored_uids)) == 40
+
+
+def test_file_that_a_crash_left_under_its_hidden_name(
+    service: RunningService, scp: ScriptedSCP, inbox: Path
+) -> None:
+    service.kill9()
+    documents.report(inbox / ".taking-0123456789abcdef-Befund.pdf", pages=1)
+    service.start()
+    service.wait_until(
+        lambda jobs: [(j["title"], j["state"]) for j in jobs] == [("Befund", "done")]
+    )
+    assert list(inbox.iterdir()) == []
+    assert len(scp.stores) == 1

@@ -1,5 +1,6 @@
 """A hot folder: what is complete, what is taken, what is rejected, and that nothing is twice."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from dicom_printer.hotfolder import REJECTED, HotFolder, Stability
+from dicom_printer import hotfolder
+from dicom_printer.folder_listing import Stability, listing
+from dicom_printer.hotfolder import HotFolder
 from dicom_printer.spool import INCOMING, Spool
+from dicom_printer.taking import REJECTED
 from dicom_printer.ticket import Ticket
 
 
@@ -40,37 +44,6 @@ def rejected(inbox: Path) -> dict[str, str]:
         assert os.path.lexists(target)
         found[target.name] = note.read_text(encoding="utf-8")
     return found
-
-
-SMALL, LARGE = (1, 1, 10, 1), (1, 1, 20, 2)
-
-
-def test_file_is_complete_when_it_has_stood_still() -> None:
-    stability = Stability(2)
-    assert stability.complete({"a": SMALL}, 100, set()) == []
-    assert stability.complete({"a": SMALL}, 101.9, set()) == []
-    assert stability.complete({"a": SMALL}, 102, set()) == ["a"]
-
-
-def test_file_that_changes_has_to_stand_still_anew() -> None:
-    stability = Stability(2)
-    stability.complete({"a": SMALL}, 100, set())
-    assert stability.complete({"a": LARGE}, 102, set()) == []
-    assert stability.complete({"a": LARGE}, 103.9, set()) == []
-    assert stability.complete({"a": LARGE}, 104, set()) == ["a"]
-
-
-def test_file_that_was_renamed_to_its_name_is_complete_at_once() -> None:
-    assert Stability(2).complete({"a": SMALL, "b": SMALL}, 100, {"a", "gone"}) == ["a"]
-
-
-def test_file_that_went_away_is_forgotten() -> None:
-    stability = Stability(2)
-    stability.complete({"a": SMALL}, 100, set())
-    assert stability.waiting()
-    assert stability.complete({}, 101, set()) == []
-    assert not stability.waiting()
-    assert stability.complete({"a": SMALL}, 103, set()) == []
 
 
 def test_document_is_taken_with_what_is_known_of_it(
@@ -141,7 +114,7 @@ def test_odd_name_is_rejected_like_any(folder: HotFolder, inbox: Path, name: byt
     folder.collect(0, set())
     assert (inbox / REJECTED / odd.name).exists()
     assert len(list((inbox / REJECTED).glob("*.reason.txt"))) == 1
-    assert folder.refused == set()
+    assert folder.troubles() == []
 
 
 def test_odd_name_is_taken_like_any(folder: HotFolder, inbox: Path, spool: Spool) -> None:
@@ -151,24 +124,257 @@ def test_odd_name_is_taken_like_any(folder: HotFolder, inbox: Path, spool: Spool
     assert ticket.title == "\N{REPLACEMENT CHARACTER}\n"
 
 
-def test_crash_between_commit_and_removal_is_told_by_the_dedup(
-    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(_: Path, missing_ok: bool = False) -> None:
-        raise KeyboardInterrupt
+class Died(BaseException):
+    pass
 
-    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "unlink", die)
+
+@pytest.mark.parametrize("name", ["a.pdf", "ü" * 120 + ".pdf"])
+def test_crash_between_commit_and_removal_is_told_by_the_dedup(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Died
+
+    (inbox / name).write_bytes(b"%PDF-1.4")
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr(os, "unlink", die)
         folder.collect(0, set())
+    (left,) = inbox.iterdir()
+    assert left.name.startswith(".taking-")
     assert HotFolder(inbox, "P", spool, Stability(0)).collect(0, set()) == 1
     first, second = tickets(spool)
     assert first.dedup == second.dedup != ""
     assert first.id != second.id
+    if name == "a.pdf":
+        assert first.title == second.title == "a"
+        assert first.filename == second.filename == "a.pdf"
+    assert list(inbox.iterdir()) == []
 
-    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")  # the same content again is another print
+    (inbox / name).write_bytes(b"%PDF-1.4")  # the same content again is another print
     folder.collect(0, set())
     assert len({ticket.dedup for ticket in tickets(spool)}) == 2
+
+
+def test_crash_before_the_commit_loses_nothing(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise Died
+
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr(Path, "rename", die)  # the spool's, when the file has its hidden name
+        folder.collect(0, set())
+    assert tickets(spool) == []
+    assert [path.name.startswith(".taking-") for path in inbox.iterdir()] == [True]
+    assert HotFolder(inbox, "P", spool, Stability(0)).collect(0, set()) == 1
+    (ticket,) = tickets(spool)
+    assert (ticket.title, ticket.document) == ("a", "document.pdf")
+    assert list(inbox.iterdir()) == []
+
+
+def documents(spool: Spool) -> list[bytes]:
+    return sorted((spool.root / INCOMING / t.id / t.document).read_bytes() for t in tickets(spool))
+
+
+def put(inbox: Path, name: str, content: bytes) -> None:
+    """Rename a complete file to a name, as a scanner does, over what has it."""
+    (inbox / ".new").write_bytes(content)
+    (inbox / ".new").rename(inbox / name)
+
+
+def test_second_document_under_the_same_name_is_another_job(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Spool.commit
+
+    def replaced_meanwhile(*arguments: Any, **keywords: Any) -> Ticket:
+        found = whole(*arguments, **keywords)
+        put(inbox, "a.pdf", b"%PDF second")
+        return found
+
+    put(inbox, "a.pdf", b"%PDF first")
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "commit", replaced_meanwhile)
+        assert folder.collect(0, set()) == 1
+    assert (inbox / "a.pdf").read_bytes() == b"%PDF second"
+    assert folder.collect(1, set()) == 1
+    assert documents(spool) == [b"%PDF first", b"%PDF second"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_second_document_that_came_before_the_first_was_claimed(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    whole = os.rename
+
+    def replaced_meanwhile(source: str, target: str, **places: int) -> None:
+        monkeypatch.setattr(os, "rename", whole)
+        put(inbox, "a.pdf", b"%PDF second")
+        whole(source, target, **places)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    put(inbox, "a.pdf", b"%PDF first")
+    monkeypatch.setattr(os, "rename", replaced_meanwhile)
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    assert folder.collect(0, set()) == 0
+    assert [path.name == "a.pdf" for path in inbox.iterdir()] == [links]
+    assert folder.collect(1, set()) == 1
+    (ticket,) = tickets(spool)
+    assert (ticket.title, documents(spool)) == ("a", [b"%PDF second"])
+    assert list(inbox.iterdir()) == []
+    assert folder.troubles() == []
+
+
+def test_file_that_was_being_put_back_at_a_crash_is_one_job(
+    folder: HotFolder, inbox: Path, spool: Spool
+) -> None:
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    os.link(inbox / "a.pdf", inbox / ".taking-0123456789abcdef-a.pdf")
+    assert folder.collect(0, set()) == 1
+    assert folder.collect(1, set()) == 0
+    assert list(inbox.iterdir()) == []
+
+
+def test_another_file_that_would_be_rejected_unread_comes_back(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.rename
+
+    def replaced_meanwhile(source: str, target: str, **places: int) -> None:
+        monkeypatch.setattr(os, "rename", whole)
+        put(inbox, "a.pdf", b"%PDF second")
+        whole(source, target, **places)
+
+    (inbox / "a.pdf").symlink_to("nowhere")
+    monkeypatch.setattr(os, "rename", replaced_meanwhile)
+    folder.collect(0, set())
+    assert rejected(inbox) == {}
+    assert folder.collect(1, set()) == 1
+    assert documents(spool) == [b"%PDF second"]
+
+
+def test_file_that_is_not_the_listed_one_by_now_has_to_stand_still_anew(
+    inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = HotFolder(inbox, "P", spool, Stability(2))
+    whole = listing
+
+    def late(*arguments: Any) -> Any:
+        found = whole(*arguments)
+        with (inbox / "a.pdf").open("ab") as file:
+            file.write(b" more")
+        return found
+
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    folder.collect(0, set())
+    with monkeypatch.context() as patch:
+        patch.setattr("dicom_printer.hotfolder.listing", late)
+        assert folder.collect(2, set()) == 0
+    assert folder.collect(3, set()) == 0
+    assert folder.collect(5, set()) == 1
+    assert documents(spool) == [b"%PDF-1.4 more"]
+
+
+def test_link_that_took_the_place_of_a_folder_is_not_followed(
+    folder: HotFolder, inbox: Path, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "sub").mkdir()
+    (inbox / "sub" / "document.pdf").write_bytes(b"%PDF mine")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "document.pdf").write_bytes(b"%PDF another patient")
+    whole = listing
+
+    def swapped(*arguments: Any) -> Any:
+        found = whole(*arguments)
+        (inbox / "sub").rename(inbox / ".away")
+        (inbox / "sub").symlink_to(tmp_path / "secret")
+        return found
+
+    monkeypatch.setattr("dicom_printer.hotfolder.listing", swapped)
+    assert folder.collect(0, set()) == 0
+    assert tickets(spool) == []
+    assert (tmp_path / "secret" / "document.pdf").exists()
+
+
+def test_rejected_that_is_a_link_is_not_written_through(
+    folder: HotFolder, inbox: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (inbox / REJECTED).symlink_to(tmp_path / "elsewhere")
+    (inbox / "a.docx").write_bytes(b"x")
+    folder.collect(0, set())
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (inbox / "a.docx").exists()
+    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+
+
+def test_note_that_is_a_link_is_not_written_through(
+    folder: HotFolder, inbox: Path, tmp_path: Path
+) -> None:
+    victim = tmp_path / "jobs.sqlite3"
+    victim.write_bytes(b"the job table")
+    (inbox / REJECTED).mkdir()
+    (inbox / REJECTED / "a.docx.reason.txt").symlink_to(victim)
+    (inbox / "a.docx").write_bytes(b"x")
+    folder.collect(0, set())
+    assert victim.read_bytes() == b"the job table"
+    assert "only" in (inbox / REJECTED / "1-a.docx.reason.txt").read_text()
+    assert (inbox / REJECTED / "1-a.docx").read_bytes() == b"x"
+
+
+def test_folder_in_which_only_the_owner_may_remove(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    inbox.chmod(0o1777)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        for again in (folder, HotFolder(inbox, "P", spool, Stability(0))):
+            assert again.collect(0, set()) == 0
+            assert again.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+            assert not again.waiting()
+    assert tickets(spool) == []
+    assert folder.collect(1, set()) == 0
+    with (inbox / "a.pdf").open("ab") as file:
+        file.write(b" another")
+    assert folder.collect(2, set()) == 1, "another file of the name was refused with the first"
+
+
+def test_file_that_cannot_be_renamed_is_not_printed(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        assert folder.collect(0, set()) == 0
+    assert tickets(spool) == []
+    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert (inbox / "a.pdf").exists()
+
+
+def test_file_that_cannot_be_removed_is_called_that_and_printed_once(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    (inbox / "a.pdf").write_bytes(b"%PDF-1.4")
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert folder.collect(0, set()) == 1
+    assert folder.collect(100_000, set()) == 0
+    assert "is in the spool and cannot be removed: Operation not permitted" in caplog.text
+    assert "cannot be read" not in caplog.text
+    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    HotFolder(inbox, "P", spool, Stability(0)).collect(0, set())
+    assert len({ticket.dedup for ticket in tickets(spool)}) == 1, "the second would be dropped"
 
 
 def test_file_that_changes_while_it_is_copied_is_read_again(
@@ -240,19 +446,20 @@ def test_file_that_can_neither_be_taken_nor_rejected_is_tried_once(
 ) -> None:
     tried = []
 
-    def refuse(path: Path, *_: object) -> None:
-        tried.append(path.name)
+    def refuse(name: str, *_: object, **__: object) -> None:
+        tried.append(name)
         raise PermissionError(1, "Operation not permitted")
 
     (inbox / "a.docx").write_bytes(b"x")
-    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     for _ in range(3):
         folder.collect(0, set())
     assert tried == ["a.docx"]
-    assert folder.trouble() == f"hot folder {inbox}: 1 files cannot be taken out"
+    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert list((inbox / REJECTED).iterdir()) == []
     (inbox / "a.docx").unlink()
     folder.collect(0, set())
-    assert folder.trouble() == ""
+    assert folder.troubles() == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -263,37 +470,144 @@ def test_unreadable_file_is_rejected(folder: HotFolder, inbox: Path) -> None:
     assert "it cannot be read: Permission denied" in rejected(inbox)["a.pdf"]
 
 
-def test_file_that_fails_to_open_is_rejected(
+def opening(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """Let every document fail to open."""
+    whole = os.open
+
+    def refuse(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "a.pdf":
+            raise error
+        return whole(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_file_that_may_not_be_read_is_rejected(
     folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> int:
-        raise PermissionError(13, "Permission denied")
-
     (inbox / "a.pdf").write_bytes(b"x")
-    with monkeypatch.context() as patch:
-        patch.setattr("dicom_printer.hotfolder.os.open", refuse)
-        folder.collect(0, set())
+    opening(monkeypatch, PermissionError(13, "Permission denied"))
+    folder.collect(0, set())
     assert "it cannot be read: Permission denied" in rejected(inbox)["a.pdf"]
 
 
-def test_full_spool_leaves_the_file_where_it_is(
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE])
+def test_file_that_cannot_be_opened_now_waits_alone(
+    folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        (inbox / name).write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        opening(patch, OSError(number, os.strerror(number)))
+        assert folder.collect(0, set()) == 1
+    assert [path.name for path in inbox.iterdir()] == ["a.pdf"]
+    assert f"1 files wait: {os.strerror(number)}" in folder.troubles()[0]
+    assert folder.collect(29, set()) == 0
+    assert folder.collect(30, set()) == 1
+    assert folder.troubles() == []
+
+
+def test_full_spool_is_a_trouble_and_is_not_tried_all_the_time(
     folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried = []
+
     def full(*_: object) -> tuple[int, str]:
+        tried.append(1)
         raise OSError(28, "No space left on device")
 
     (inbox / "a.pdf").write_bytes(b"x")
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "_copy", staticmethod(full))
-        assert folder.collect(0, set()) == 0
+        for now in (0, 1, 29):
+            assert folder.collect(now, set()) == 0
+    assert len(tried) == 1
+    assert not folder.waiting()
+    assert "1 files wait: document cannot be put into the spool" in folder.troubles()[0]
     assert (inbox / "a.pdf").exists()
-    assert folder.collect(0, set()) == 1
+    assert folder.collect(30, set()) == 1
+    assert folder.troubles() == []
 
 
-def test_folder_that_is_not_there_is_trouble_and_nothing_worse(
-    folder: HotFolder, inbox: Path
+def test_file_for_which_the_spool_has_no_room_is_not_copied(
+    folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert folder.trouble() == ""
-    inbox.rmdir()
+    (inbox / "a.pdf").write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "free", lambda _: hotfolder._RESERVE)
+        patch.setattr(Spool, "commit", None)
+        assert folder.collect(0, set()) == 0
+    assert folder.troubles() == [
+        f"hot folder {inbox}: 1 files wait: no room in the spool; make room on its file system"
+    ]
+    assert folder.collect(30, set()) == 1
+
+
+def test_commit_that_is_not_certain_is_handed_over_again_as_the_same(
+    folder: HotFolder, inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == INCOMING:
+            raise OSError(5, "Input/output error")
+        whole(descriptor)
+
+    (inbox / "a.pdf").write_bytes(b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        assert folder.collect(0, set()) == 0
+        assert folder.collect(1, set()) == 0
+    assert folder.collect(30, set()) == 1
+    assert len({ticket.dedup for ticket in tickets(spool)}) == 1
+    assert list(inbox.iterdir()) == []
+
+
+def test_share_that_grants_no_lease_does_not_hold_files_back(
+    folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: int, command: int, argument: int = 0) -> int:
+        if command == fcntl.F_SETLEASE:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return 0
+
+    (inbox / "a.pdf").write_bytes(b"x")
+    monkeypatch.setattr(fcntl, "fcntl", none)
     assert folder.collect(0, set()) == 0
-    assert "not there; make it, or mount its share" in folder.trouble()
+    monkeypatch.setattr("dicom_printer.hotfolder.needs_polling", lambda _: True)
+    assert folder.collect(1, set()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOENT, "not there; make it, or mount its share"),
+        (errno.EACCES, "the service may not take files out; grant it rwx"),
+        (errno.ESTALE, "cannot be opened: Stale file handle; see its mount"),
+    ],
+)
+def test_folder_that_cannot_be_opened_is_trouble_and_nothing_worse(
+    folder: HotFolder, inbox: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    (inbox / "a.pdf").write_bytes(b"x")
+    HotFolder(inbox, "P", folder.spool, Stability(60)).collect(0, set())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert folder.collect(0, set()) == 0
+    assert folder.troubles() == [f"hot folder {inbox}: {said}"]
+    assert not folder.waiting()
+    assert folder.collect(1, set()) == 1
+    assert folder.troubles() == []
+
+
+def test_subfolder_that_cannot_be_looked_into_is_trouble(folder: HotFolder, inbox: Path) -> None:
+    deep = inbox.joinpath(*["d"] * 70)
+    deep.mkdir(parents=True)
+    (inbox / "a.pdf").write_bytes(b"x")
+    assert folder.collect(0, set()) == 1
+    assert folder.troubles() == [
+        f"hot folder {inbox}: 1 subfolders cannot be looked into; grant rwx"
+    ]

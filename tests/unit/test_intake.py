@@ -1,6 +1,9 @@
 """The intake: what is committed becomes a row once, and what breaks the contract is named."""
 
+import errno
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from real_peers import wait_until
 
 from dicom_printer import checks
 from dicom_printer.config import Config
+from dicom_printer.errors import SpoolError
+from dicom_printer.hotfolder import HotFolder
 from dicom_printer.intake import Intake, attributes, snapshot
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.store import Store
@@ -21,6 +26,7 @@ CONFIG = """
 [service]
 spool = "spool"
 settle = "0.1s"
+rescan = "0.2s"
 
 [defaults]
 Modality = "OT"
@@ -236,10 +242,7 @@ def test_job_table_that_cannot_be_written_costs_no_job(
     assert {job["id"] for job in look.listing(store)} == {first.id, second.id}
 
 
-def test_folder_that_appears_later_is_served(
-    intake: Intake, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Intake, "_pause", lambda _: 0.05)
+def test_folder_that_appears_later_is_served(intake: Intake, store: Store, tmp_path: Path) -> None:
     (tmp_path / "inbox").rmdir()
     intake.start()
     wait_until(lambda: bool(intake.troubles), "the trouble")
@@ -254,3 +257,166 @@ def test_an_attribute_that_came_as_a_tag_has_its_keyword(config: Config) -> None
     made = ticket(attributes={"(0010,0020)": "4711", "(0009,1001)": "x", "Nonsense": "y"})
     found = attributes(config, made)
     assert found == {"PatientID": "4711", "(0009,1001)": "x", "Nonsense": "y"}
+
+
+def test_ticket_that_cannot_be_read_for_a_moment_is_no_broken_one(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    ticket = commit(spool)
+    with monkeypatch.context() as patch:
+        patch.setattr("dicom_printer.spool.tickets.read", fail)
+        assert intake.adopt() == 0
+    assert spool.rejected() == []
+    assert intake.adopt() == 1
+    assert only(store)["id"] == ticket.id
+
+
+def test_entry_that_can_be_neither_adopted_nor_rejected_stops_no_other(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SpoolError("incoming/stray cannot be rejected: Operation not permitted")
+
+    (spool.root / INCOMING / "stray").mkdir()
+    os.utime(spool.root / INCOMING / "stray", (1, 1))
+    monkeypatch.setattr(spool, "reject", refuse)
+    ticket = commit(spool)
+    intake.start()
+    wait_until(lambda: len(look.listing(store)) == 1, "the newer job")
+    assert only(store)["id"] == ticket.id
+    wait_until(lambda: bool(intake.troubles), "the trouble")
+    assert "incoming/stray cannot be rejected" in intake.troubles[0]
+
+
+def test_many_entries_that_fail_are_a_short_trouble(
+    intake: Intake, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, _: str) -> None:
+        raise SpoolError(f"job {name} cannot be read", "")
+
+    monkeypatch.setattr(spool, "ticket", fail)
+    for _ in range(10):
+        commit(spool)
+    intake.start()
+    wait_until(lambda: len(intake.troubles) == 4, "the trouble")
+    assert intake.troubles[-1] == "7 more like these"
+
+
+def test_job_whose_adoption_was_not_certain_gets_its_row_without_a_restart(
+    intake: Intake, spool: Spool, store: Store, arrivals: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Spool.adopt
+
+    def fail_behind_the_rename(self: Spool, job_id: str) -> None:
+        monkeypatch.setattr(Spool, "adopt", whole)
+        whole(self, job_id)
+        raise SpoolError("Input/output error")
+
+    monkeypatch.setattr(Spool, "adopt", fail_behind_the_rename)
+    ticket = commit(spool)
+    intake.start()
+    wait_until(lambda: len(look.listing(store)) == 1, "the job")
+    assert only(store)["id"] == ticket.id
+    wait_until(lambda: bool(arrivals), "the call")
+    wait_until(lambda: intake.troubles == [], "the end of the trouble")
+
+
+def test_job_that_a_person_took_away_before_it_had_a_row_is_forgotten(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise SpoolError("it cannot be read", "")
+
+    ticket = commit(spool)
+    spool.adopt(ticket.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "ticket", fail)
+        intake.mend()
+    spool.remove(ticket.id)
+    intake.start()
+    commit(spool)
+    wait_until(lambda: len(look.listing(store)) == 1, "the other job")
+    assert (intake.troubles, spool.rejected()) == ([], [])
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), SpoolError("x", "")])
+def test_error_of_a_folder_is_trouble_and_ends_no_thread(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HotFolder, "collect", fail)
+        intake.start()
+        wait_until(lambda: bool(intake.troubles), "the trouble")
+        assert intake.troubles[0].startswith("hot folder ")
+        commit(spool)
+        wait_until(lambda: len(look.listing(store)) == 1, "the job")
+    wait_until(lambda: intake.troubles == [], "the end of the trouble")
+    assert intake.is_alive()
+
+
+def test_error_of_incoming_is_trouble_and_ends_no_thread(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Spool) -> list[str]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "incoming", fail)
+        intake.start()
+        wait_until(lambda: intake.troubles == ["Input/output error"], "the trouble")
+    commit(spool)
+    wait_until(lambda: len(look.listing(store)) == 1, "the job")
+    assert intake.is_alive()
+
+
+def test_folder_whose_file_system_hangs_stops_nobody_else(
+    intake: Intake, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> int:
+        hangs.set()
+        goes_on.wait(60)
+        return 0
+
+    monkeypatch.setattr(HotFolder, "collect", hang)
+    monkeypatch.setattr("dicom_printer.rounds.STUCK_S", 0.2)
+    monkeypatch.setattr("dicom_printer.intake._STOP_S", 0.2)
+    intake.start()
+    assert hangs.wait(10)
+    commit(spool)
+    wait_until(lambda: len(look.listing(store)) == 1, "the job of the queue")
+    wait_until(lambda: bool(intake.troubles), "the trouble")
+    assert "its file system does not answer; see its mount" in intake.troubles[0]
+    began = time.monotonic()
+    intake.stop()
+    assert time.monotonic() - began < 10
+    goes_on.set()
+    wait_until(lambda: not any(c.rounds.is_alive() for c in intake._collectors), "the thread's end")
+
+
+def test_copy_ends_when_the_service_stops(
+    intake: Intake, spool: Spool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reading = threading.Event()
+
+    def endless(source: Any, _: Path) -> tuple[int, str]:
+        while True:
+            source.read(1)
+            reading.set()
+
+    monkeypatch.setattr(Spool, "_copy", staticmethod(endless))
+    (tmp_path / "inbox" / "a.pdf").write_bytes(b"x")
+    intake.start()
+    assert reading.wait(10)
+    began = time.monotonic()
+    intake.stop()
+    assert time.monotonic() - began < 5
+    assert spool.incoming() == []
+    assert (tmp_path / "inbox" / "a.pdf").exists()
