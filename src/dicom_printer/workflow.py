@@ -216,9 +216,10 @@ def _suspend(
     give_up_at = running.give_up_at or now + common.retry.give_up
     if now >= give_up_at:
         # Not the error's own advice: it says that the job is tried again by itself.
+        said = text.removesuffix(f"; {error.remedy}")
         text = (
-            f"given up after {spoken(common.retry.give_up)}: {error.message}; when the cause is "
-            "gone, `dicom-printer retry JOB`"
+            f"given up after {spoken(common.retry.give_up)}: {said}; "
+            "when the cause is gone, `dicom-printer retry JOB`"
         )
         end = running.discard if common.then == "discard" else running.hold
         end(error.reason, text)

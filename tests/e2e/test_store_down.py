@@ -59,7 +59,8 @@ def submit(service: RunningService, printer: str = "pacs", pages: int = 1) -> st
 
 
 def job_of(service: RunningService, job_id: str) -> dict[str, Any]:
-    return next(job for job in service.jobs() if job["id"] == job_id)
+    found = (job for job in service.jobs() if job["id"] == job_id)
+    return next(found, {"id": job_id, "state": "incoming"})  # no row before it is adopted
 
 
 def states(jobs: list[dict[str, Any]]) -> set[str]:
