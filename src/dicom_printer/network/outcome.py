@@ -146,7 +146,7 @@ def rejected(remote: Remote, result: int, source: int, diagnostic: int) -> StepE
         return RemoteBusyError(said)
     titles = f"(called AE title {remote.ae_title}, calling {remote.calling_ae_title})"
     remedies = {
-        _CALLED: f"correct the remote's `ae_title`, now {remote.ae_title}",
+        _CALLED: f"correct `ae_title`, now {remote.ae_title}, and restart the service",
         _CALLING: f"have {remote.calling_ae_title} made known to the remote as a calling AE title",
     }
     remedy = remedies.get((source, diagnostic), "settle it with the administrator of the remote")
@@ -167,7 +167,7 @@ def nothing_to_propose(remote: Remote, abstract_syntax: str) -> StepError:
     """Say that the remote's own setting excludes every transfer syntax of the SOP class."""
     return StepError(
         f"{where(remote)}: its `transfer_syntaxes` leave none for {UID(abstract_syntax).name}",
-        "add one to them, for instance ExplicitVRLittleEndian, then `dicom-printer retry JOB`",
+        "add one, for instance ExplicitVRLittleEndian, restart, then `dicom-printer retry JOB`",
         reason="transfer syntax excluded",
     )
 
