@@ -166,7 +166,7 @@ def test_unknown_called_ae_title_is_held_and_says_what_to_do(tmp_path: Path) -> 
             (job,) = service.wait_until(lambda jobs: states(jobs) == {"held"})
             assert job["reason"] == "remote refused"
             assert "called AE title not recognised" in job["error"]
-            assert "correct the remote's `ae_title`, now WRONG" in job["error"]
+            assert "correct `ae_title`, now WRONG" in job["error"]
             assert service.cli("status", "--check", check=False).returncode == 1
 
             service.config.write_text(text.replace("WRONG", orthanc.ae_title))

@@ -52,7 +52,7 @@ def test_rejections(answer: tuple[int, int, int], kind: type[Exception], words: 
 def test_a_rejection_for_good_says_both_titles_and_what_to_do() -> None:
     called = outcome.rejected(REMOTE, 1, 1, 7)
     assert "called AE title ARCHIVE, calling PRINTER" in called.message
-    assert called.remedy.startswith("correct the remote's `ae_title`, now ARCHIVE")
+    assert called.remedy.startswith("correct `ae_title`, now ARCHIVE")
     calling = outcome.rejected(REMOTE, 1, 1, 3)
     assert calling.remedy.startswith("have PRINTER made known to the remote")
 
