@@ -31,13 +31,13 @@ class FakeRunning:
     def accepted(self, name: str) -> set[str]:
         return set(self.instances.get(name, {}))
 
-    def sent_as(self) -> set[str]:
-        return self.identities
+    def sends_as(self, identity: str) -> bool:
+        self.identities.add(identity)
+        return len(self.identities) == 1
 
-    def accept(self, name: str, page: int, uid: str, status: int, identity: str = "") -> None:
+    def accept(self, name: str, page: int, uid: str, status: int) -> None:
         assert uid not in self.instances.setdefault(name, {})
         self.instances[name][uid] = page
-        self.identities.add(identity)
 
 
 @dataclass

@@ -13,7 +13,13 @@ from scripted_job import FakeRunning, job
 
 from dicom_printer.actions import Job, store
 from dicom_printer.config import Pages, Remote
-from dicom_printer.errors import BadValueError, DocumentError, NoAnswerError, RemoteBusyError
+from dicom_printer.errors import (
+    BadValueError,
+    DocumentError,
+    NoAnswerError,
+    RemoteBusyError,
+    RemoteUnreachableError,
+)
 from dicom_printer.pages import Renderer
 
 
@@ -131,9 +137,39 @@ def test_no_page_of_a_job_goes_to_a_second_patient(
     with pytest.raises(RemoteBusyError):
         store.run(step(), found)
     found.attributes["PatientID"] = "RIGHT"
-    with pytest.raises(BadValueError, match="went out under another patient") as caught:
+    with pytest.raises(
+        BadValueError, match="went out, or may have, under another patient"
+    ) as caught:
         store.run(step(), found)
     assert caught.value.reason == "values contradict"
+    assert len(scp.stored_uids) == 1
+
+
+def test_a_page_without_an_answer_binds_the_job_to_its_patient(
+    scp: ScriptedSCP, renderer: Renderer, tmp_path: Path
+) -> None:
+    document = documents.report(tmp_path / "d.pdf", pages=1)
+    found = job_for(scp, renderer, document, attributes={"PatientID": "WRONG"})
+    scp.hang_on = frozenset({1})
+    with pytest.raises(NoAnswerError):
+        store.run(step(), found)
+    scp.hang_on = frozenset()
+    found.attributes["PatientID"] = "RIGHT"
+    with pytest.raises(BadValueError):
+        store.run(step(), found)
+
+
+def test_a_remote_that_was_never_reached_binds_nobody(
+    scp: ScriptedSCP, renderer: Renderer, tmp_path: Path
+) -> None:
+    document = documents.report(tmp_path / "d.pdf", pages=1)
+    found = job_for(scp, renderer, document, attributes={"PatientID": "WRONG"})
+    scp.stop()
+    with pytest.raises(RemoteUnreachableError):
+        store.run(step(), found)
+    scp.start()
+    found.attributes["PatientID"] = "RIGHT"
+    store.run(step(), found)
     assert len(scp.stored_uids) == 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Annotated, Literal, Self
@@ -110,8 +109,9 @@ def run(step: Settings, job: Job) -> str:
     """
     numbers = job.numbers()
     job.running.set_pages(len(numbers))
-    done = films.printed(job.running)
-    missing = [each for each in planned(step, job, numbers) if each.key not in done]
+    nth = _nth(step, job)
+    done = films.printed(job.running, step.remote, nth)
+    missing = planned(step, job, nth, [n for n in numbers if n not in done.pages], done.films)
     if not missing:
         return f"every film is printed at {step.remote} already"
     wanted = [page for each in missing for page in each.pages]
@@ -123,30 +123,35 @@ def run(step: Settings, job: Job) -> str:
         printing.film_printer(remote, step.meta, *extras, own_uids=own) as printer,
         closing(job.renderer.stream(job.document, wanted, step.how)) as pages,
     ):
-        _Session(step, job, printer).run(missing, pages)
+        _Session(step, job, printer, nth).run(missing, pages)
     return f"{len(missing)} film{'s' * (len(missing) > 1)} printed at {step.remote}"
 
 
-def planned(step: Settings, job: Job, numbers: list[int]) -> list[Film]:
-    """Return the films of a job; the same film has the same key in each attempt.
+def _nth(step: Settings, job: Job) -> int:
+    """Return how many steps before this one print at the same remote.
 
-    The key is made of the step as it is written, not as its placeholders are filled:
-    ``{now}`` must not make another film of it.
+    That, and not its settings or its position, says which step it is: those may have been
+    corrected for another attempt, and what was printed must stay printed.
     """
-    raw = job.running.snapshot["steps"][job.running.step]
-    which = json.dumps([job.running.step, raw], sort_keys=True)
-    sheets = film.sheets(numbers, film.capacity(step.format))
+    before = job.running.snapshot["steps"][: job.running.step]
+    here = {"action": step.action, "remote": step.remote}
+    return sum(here.items() <= raw.items() for raw in before)
+
+
+def planned(step: Settings, job: Job, nth: int, numbers: list[int], before: int = 0) -> list[Film]:
+    """Return the films for these pages, `before` others having been printed."""
+    sheets = film.sheets(numbers, film.capacity(step.format)) if numbers else []
     return [
-        Film(capture.uid(job.id, "film", which, *pages), number, pages)
-        for number, pages in enumerate(sheets, 1)
+        Film(capture.uid(job.id, "film", step.remote, nth, *pages), number, pages)
+        for number, pages in enumerate(sheets, before + 1)
     ]
 
 
 class _Session:
     """One attempt at a job's films: the order of the requests."""
 
-    def __init__(self, step: Settings, job: Job, printer: FilmPrinter) -> None:
-        self._step, self._job, self._printer = step, job, printer
+    def __init__(self, step: Settings, job: Job, printer: FilmPrinter, nth: int) -> None:
+        self._step, self._job, self._printer, self._nth = step, job, printer, nth
         self._lut = ""
 
     def run(self, missing: list[Film], pages: Iterator[Page]) -> None:
@@ -209,7 +214,7 @@ class _Session:
             # while it is certain that nothing went out
             raise NoAnswerError(f"{self._step.remote} ended the association before the films")
         running, remote = self._job.running, self._step.remote
-        films.sending(running, remote, these)
+        films.sending(running, remote, self._nth, these)
         try:
             if box is None:
                 status = self._printer.print_session()

@@ -101,7 +101,6 @@ def run(step: Settings, job: Job) -> str:
     missing = {n: i for i, n in enumerate(numbers, 1) if n not in there}
     pdf = _pdf(step, job, asked)
     job.running.set_pages(len(numbers) + (pdf is not None))
-    _same_patient(job)
     if encapsulated.uid(job.id) in accepted:
         pdf = None
     if not missing and pdf is None:
@@ -118,17 +117,17 @@ def run(step: Settings, job: Job) -> str:
 
 
 def _same_patient(job: Job) -> None:
-    """Hold a job whose pages would go to two patients: its values changed after some went out."""
-    if job.running.sent_as() - {_identity(job)}:
+    """Hold a job whose pages would go to two patients: its values changed after some went out.
+
+    Asked for with the association open, right before a page goes out: from then on it may
+    be in the archive, whether or not its answer comes.
+    """
+    if not job.running.sends_as(capture.identity({**job.defaults, **job.attributes})):
         raise BadValueError(
-            "pages of this job went out under another patient, accession number or study",
+            "pages of this job went out, or may have, under another patient, request or study",
             "have them removed from the archive, print the document again, discard this job",
             reason="values contradict",
         )
-
-
-def _identity(job: Job) -> str:
-    return capture.identity({**job.defaults, **job.attributes})
 
 
 def _pdf(step: Settings, job: Job, numbers: list[int]) -> bytes | None:
@@ -152,14 +151,13 @@ def _send_pages(
     wanted = step.compressed
     taken = wanted in association.transfer_syntaxes.get(network.SECONDARY_CAPTURE, ())
     syntax = wanted if taken else None
+    _same_patient(job)
     with closing(job.renderer.stream(job.document, list(missing), step.rendering)) as pages:
         for page in pages:
             job.interruption()
             ds = _image(step, job, page, missing[page.number], syntax)
             status = association.store(ds)
-            job.running.accept(
-                association.remote.name, page.number, ds.SOPInstanceUID, status, _identity(job)
-            )
+            job.running.accept(association.remote.name, page.number, ds.SOPInstanceUID, status)
     if wanted is None:
         return ""
     name = UID(wanted).name
@@ -182,7 +180,8 @@ def _image(step: Settings, job: Job, page: Page, number: int, syntax: str | None
 
 def _send_pdf(job: Job, association: network.Association, pdf: bytes) -> None:
     job.interruption()
+    _same_patient(job)
     attributes = {**job.defaults, **job.attributes}
     ds = encapsulated.dataset(job.id, pdf, job.ticket.title, attributes, created=job.created)
     status = association.store(ds)
-    job.running.accept(association.remote.name, 0, ds.SOPInstanceUID, status, _identity(job))
+    job.running.accept(association.remote.name, 0, ds.SOPInstanceUID, status)

@@ -42,8 +42,24 @@ class Film:
         return f"film {self.number} (page{'s' if len(self.pages) > 1 else ''} {pages})"
 
 
-def printed(running: Running) -> set[str]:
-    """Return the keys of the films of this job that a printer has taken.
+@dataclass(frozen=True)
+class Printed:
+    """What a printer has taken of a job already.
+
+    Attributes
+    ----------
+    films : int
+        How many films.
+    pages : frozenset of int
+        The pages on them: whatever the settings are by now, they are not printed again.
+    """
+
+    films: int
+    pages: frozenset[int]
+
+
+def printed(running: Running, remote: str, nth: int) -> Printed:
+    """Return what a printer has taken for a step, the `nth` of this job that prints there.
 
     Raises
     ------
@@ -54,7 +70,11 @@ def printed(running: Running) -> set[str]:
         doubtful = in_doubt(c, running.id)
         if doubtful:
             raise unknown(doubtful, "an earlier attempt ended before the answer came")
-        return set(c.execute(sa.select(film.c.key).where(film.c.job == running.id)).scalars())
+        query = sa.select(film.c.pages).where(
+            film.c.job == running.id, film.c.remote == remote, film.c.nth == nth
+        )
+        taken = list(c.execute(query).scalars())
+        return Printed(len(taken), frozenset(page for pages in taken for page in pages))
 
 
 def in_doubt(c: sa.Connection, job_id: str) -> list[Film]:
@@ -69,13 +89,14 @@ def unknown(films: Sequence[Film], why: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(f"{', '.join(f.spoken for f in films)}: {why}; it may be printed")
 
 
-def sending(running: Running, remote: str, films: Sequence[Film]) -> None:
+def sending(running: Running, remote: str, nth: int, films: Sequence[Film]) -> None:
     """Write down that the request to print these films is about to go out."""
     with running.store.writing() as (c, now):
         running.confirm(c, now)
         for each in films:
             values = {"key": each.key, "number": each.number, "pages": list(each.pages)}
-            c.execute(sa.insert(film).values(job=running.id, remote=remote, sent=now, **values))
+            values |= {"remote": remote, "nth": nth}
+            c.execute(sa.insert(film).values(job=running.id, sent=now, **values))
 
 
 def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> None:

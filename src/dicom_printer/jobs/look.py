@@ -142,7 +142,9 @@ def show(store: Store, job_id: str) -> dict[str, Any]:
             "workflow": row.snapshot["steps"],
             "attributes": row.attributes,
             "instances": [{k: v for k, v in i.items() if k != "job"} for i in instances],
-            "films": [{k: v for k, v in f.items() if k not in {"job", "key"}} for f in films],
+            "films": [
+                {k: v for k, v in f.items() if k not in {"job", "key", "nth"}} for f in films
+            ],
             "events": [
                 {k: v for k, v in e.items() if k not in {"job", "n"}} for e in events.mappings()
             ],

@@ -133,25 +133,27 @@ class Running:
                 ).scalars()
             )
 
-    def sent_as(self) -> set[str]:
-        """Return the digests of whose the instances are that went out so far, to any remote."""
-        with self.store.reading() as c:
-            query = sa.select(instance.c.identity).where(instance.c.job == self.id).distinct()
-            return set(c.execute(query).scalars())
-
-    def accept(self, name: str, page: int, uid: str, status: int, identity: str = "") -> None:
-        """Record that the remote acknowledged an instance, as its answer arrives.
+    def sends_as(self, identity: str) -> bool:
+        """Write down whose the pages are, before the first goes out; tell whether it holds.
 
         Parameters
         ----------
         identity : str
-            Whose it is, as a digest; see :meth:`sent_as`.
+            A digest. False where an earlier page went out, or may have, under another.
         """
+        with self.store.writing() as (c, now):
+            was = c.execute(sa.select(job.c.sent_as).where(job.c.id == self.id)).scalar()
+            if was is None:
+                self._write(c, now, sent_as=identity)
+            return was in {None, identity}
+
+    def accept(self, name: str, page: int, uid: str, status: int) -> None:
+        """Record that the remote acknowledged an instance, as its answer arrives."""
         with self.store.writing() as (c, now):
             # A crash after this is another one: the job got further than at the last.
             self._write(c, now, crashes=0)
             values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
-            c.execute(sa.insert(instance).values(job=self.id, identity=identity, at=now, **values))
+            c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
             if status:
                 log(c, now, self.id, "warning", f"page {page}: {name} answered 0x{status:04X}")
 

@@ -48,6 +48,8 @@ job = sa.Table(
     # What an operator asked of a running job; its worker carries it out.
     sa.Column("request", sa.JSON),
     sa.Column("pages", sa.Integer),
+    # Whose its pages are, as a digest, from before the first went out: none may go to another.
+    sa.Column("sent_as", sa.String(64)),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
     # The limit of a remote, enforced where nothing can get around it.
@@ -70,8 +72,6 @@ instance = sa.Table(
     sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
     sa.Column("page", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
-    # Whose it is, as a digest: no page of the same job may go to somebody else.
-    sa.Column("identity", sa.String(64), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
 
@@ -82,6 +82,8 @@ film = sa.Table(
     # Which film it is, not a SOP Instance UID: those are made anew for each attempt.
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("remote", sa.String(128), nullable=False),
+    # Of several print steps for this remote, which; from 0.
+    sa.Column("nth", sa.Integer, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("pages", sa.JSON, nullable=False),
     # Written before the request to print goes out; from then on it may have been printed.

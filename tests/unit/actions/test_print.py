@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -70,27 +71,36 @@ def test_numbers_stand_for_their_text() -> None:
     )  # fmt: skip
 
 
-def planned(filled: Settings, raw: dict[str, Any], pages: int, step: int = 0) -> list[Any]:
-    steps = [{"action": "parse"}] * step + [raw]
-    running = SimpleNamespace(snapshot={"steps": steps}, step=step)
-    job = cast("Job", SimpleNamespace(id="0" * 32, running=running))
-    return print_action.planned(filled, job, list(range(1, pages + 1)))
+def planned(filled: Settings, pages: Iterable[int], nth: int = 0, before: int = 0) -> list[Any]:
+    job = cast("Job", SimpleNamespace(id="0" * 32))
+    return print_action.planned(filled, job, nth, list(pages), before)
 
 
 def test_films_are_numbered_and_their_keys_differ() -> None:
-    films = planned(settings(film_box={"ImageDisplayFormat": r"STANDARD\2,2"}), {}, 7)
+    four = settings(film_box={"ImageDisplayFormat": r"STANDARD\2,2"})
+    films = planned(four, range(1, 8))
     assert [(f.number, f.pages) for f in films] == [(1, (1, 2, 3, 4)), (2, (5, 6, 7))]
     assert len({f.key for f in films}) == 2
+    assert [(f.number, f.pages) for f in planned(four, [5, 6, 7], before=1)] == [(2, (5, 6, 7))]
+    assert planned(four, []) == []
 
 
-def test_a_film_is_the_same_whatever_its_placeholders_become() -> None:
-    raw = {"film_session": {"FilmSessionLabel": "{now}"}}
-    one = planned(settings(film_session={"FilmSessionLabel": "100000"}), raw, 2)
-    two = planned(settings(film_session={"FilmSessionLabel": "110000"}), raw, 2)
-    assert one == two
+def test_a_film_is_the_same_whatever_its_settings_become() -> None:
+    one = planned(settings(film_session={"FilmSessionLabel": "100000"}), [1, 2])
+    assert one == planned(settings(film_session={"FilmSessionLabel": "110000"}, dpi=100), [1, 2])
 
 
 def test_the_same_pages_in_another_step_are_another_film() -> None:
-    step = settings()
-    assert planned(step, {}, 1) != planned(step, {}, 1, step=1)
-    assert planned(step, {}, 1) != planned(step, {"film_box": {}}, 1)
+    assert planned(settings(), [1]) != planned(settings(), [1], nth=1)
+
+
+def test_which_step_it_is_does_not_hang_on_its_place_or_its_settings() -> None:
+    def nth(*steps: dict[str, Any]) -> int:
+        running = SimpleNamespace(snapshot={"steps": list(steps)}, step=len(steps) - 1)
+        job = cast("Job", SimpleNamespace(running=running))
+        return print_action._nth(settings(), job)
+
+    mine = {"action": "print", "remote": settings().remote}
+    assert nth(mine) == 0
+    assert nth({"action": "parse"}, {**mine, "remote": "elsewhere"}, {**mine, "dpi": 100}) == 0
+    assert nth({**mine, "dpi": 100}, mine) == 1

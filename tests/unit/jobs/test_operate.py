@@ -3,7 +3,7 @@ from jobs_made import Clock, claim, submit
 
 from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
 from dicom_printer.jobs import films, look, table
-from dicom_printer.jobs.films import Film
+from dicom_printer.jobs.films import Film, Printed
 from dicom_printer.jobs.operate import Fresh, Operation, operate
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import Snapshot, Store
@@ -92,9 +92,9 @@ def in_doubt(store: Store) -> str:
     job_id = submit(store, 1, {"action": "print", "remote": "pacs"})
     job = claim(store)
     one, two = Film("one", 1, (1,)), Film("two", 2, (2, 3))
-    films.sending(job, "pacs", [one])
+    films.sending(job, "pacs", 0, [one])
     films.taken(job, "pacs", [one], 0)
-    films.sending(job, "pacs", [two])
+    films.sending(job, "pacs", 0, [two])
     job.hold("outcome unknown", "the answer never came")
     return job_id
 
@@ -102,13 +102,13 @@ def in_doubt(store: Store) -> str:
 def test_release_takes_a_film_for_printed_and_retry_does_not(store: Store) -> None:
     job_id = in_doubt(store)
     operate(store, job_id, Operation("release", "anna"))
-    assert films.printed(claim(store)) == {"one", "two"}
+    assert films.printed(claim(store), "pacs", 0) == Printed(2, frozenset({1, 2, 3}))
     assert "by the word of a person" in str(look.show(store, job_id)["events"])
 
 
 def test_retry_prints_a_film_in_doubt_again(store: Store) -> None:
     operate(store, in_doubt(store), Operation("retry", "anna"))
-    assert films.printed(claim(store)) == {"one"}
+    assert films.printed(claim(store), "pacs", 0) == Printed(1, frozenset({1}))
 
 
 def test_what_is_not_held_for_its_doubt_settles_no_film(store: Store) -> None:
@@ -116,4 +116,4 @@ def test_what_is_not_held_for_its_doubt_settles_no_film(store: Store) -> None:
     operate(store, job_id, Operation("discard", "anna", "not wanted"))
     operate(store, job_id, Operation("retry", "anna"))
     with pytest.raises(OutcomeUnknownError, match=r"film 2 \(pages 2, 3\)"):
-        films.printed(claim(store))
+        films.printed(claim(store), "pacs", 0)

@@ -92,13 +92,13 @@ def test_every_instance_is_recorded_once(store: Store) -> None:
     assert "page 2: pacs answered 0xB000" in [e["detail"] for e in shown(store, job_id)["events"]]  # type: ignore[attr-defined]
 
 
-def test_it_is_known_whose_the_pages_are_that_went_out(store: Store) -> None:
+def test_it_is_written_down_whose_the_pages_are_before_one_goes_out(store: Store) -> None:
     submit(store)
     job = claim(store)
-    assert job.sent_as() == set()
-    job.accept("pacs", 1, "2.25.1", 0, "anna")
-    job.accept("backup", 1, "2.25.1", 0, "anna")
-    assert job.sent_as() == {"anna"}
+    assert job.sends_as("anna")
+    assert job.sends_as("anna")
+    table.recover(store)
+    assert claim(store).sends_as("berta") is False, "the page in flight may have arrived"
 
 
 def test_what_is_discarded_by_a_worker_may_be_printed_again(store: Store) -> None:

@@ -91,7 +91,7 @@ def test_what_was_running_when_the_service_died_goes_on(store: Store) -> None:
 
 def test_a_film_that_was_sent_when_the_service_died_is_not_sent_again(store: Store) -> None:
     job_id = submit(store)
-    films.sending(claim(store), "pacs", [Film("key", 1, (1,))])
+    films.sending(claim(store), "pacs", 0, [Film("key", 1, (1,))])
     table.recover(store)
     found = look.show(store, job_id)
     assert (found["state"], found["reason"]) == ("held", "outcome unknown")
@@ -103,11 +103,13 @@ def test_a_film_that_was_sent_when_the_service_died_is_not_sent_again(store: Sto
 def test_a_film_that_was_answered_when_the_service_died_lets_the_job_go_on(store: Store) -> None:
     job_id = submit(store)
     job = claim(store)
-    films.sending(job, "pacs", [Film("key", 1, (1,))])
+    films.sending(job, "pacs", 0, [Film("key", 1, (1,))])
     films.taken(job, "pacs", [Film("key", 1, (1,))], 0xB604)
     table.recover(store)
     assert state(store, job_id) == "ready"
-    assert films.printed(claim(store)) == {"key"}
+    again = claim(store)
+    assert films.printed(again, "pacs", 0).pages == {1}
+    assert films.printed(again, "pacs", 1).pages == set(), "another step prints its own"
     assert "0xB604" in str(look.show(store, job_id)["events"])
 
 
