@@ -27,6 +27,7 @@ from pydicom.uid import generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.transport import ThreadedAssociationServer
+from scp import answer_at_once
 
 GRAYSCALE, COLOR = "1.2.840.10008.5.1.1.9", "1.2.840.10008.5.1.1.18"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -142,6 +143,8 @@ class ScriptedPrinter:
             event.assoc.abort()
         elif fault == "damaged":
             _damage(event.assoc.dimse)
+        elif fault == "twice":
+            answer_at_once(event, int(event.request.MessageID))
         elif fault == "drop":
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
         return fault

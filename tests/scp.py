@@ -58,6 +58,10 @@ class ScriptedSCP:
     """Stores that are answered with an A-ABORT."""
     drop_on: frozenset[int] = frozenset()
     """Stores on which the socket is closed without a word."""
+    twice_on: frozenset[int] = frozenset()
+    """Stores that are answered with success, and then once more as they should be."""
+    strays_on: frozenset[int] = frozenset()
+    """Stores that are never answered; answers to another request come all the time."""
     delay_s: float = 0.0
     """Every answer comes this much later."""
     sop_classes: tuple[str, ...] = (SECONDARY_CAPTURE, VERIFICATION)
@@ -177,13 +181,17 @@ class ScriptedSCP:
         time.sleep(self.delay_s)
         if number in self.hang_on:
             self._over.wait()
+        if number in self.twice_on:
+            answer_at_once(event, int(event.request.MessageID))
+        while number in self.strays_on and not self._over.wait(0.1):
+            answer_at_once(event, int(event.request.MessageID) % 65535 + 1)
         if number in self.abort_on:
             event.assoc.abort()
             return 0xC000  # nobody hears it
         if number in self.drop_on:
             event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
             return 0xC000
-        if number in self.hang_on:
+        if number in self.hang_on | self.strays_on:
             return 0xC000
         status = self.statuses.get(number, self.status)
         store = Store(
@@ -196,6 +204,14 @@ class ScriptedSCP:
         with self._lock:
             self.stores.append(store)
         return status
+
+
+def answer_at_once(event: Any, message_id: int) -> None:
+    """Answer with success, besides the answer that the handler returns."""
+    answer = type(event.request)()
+    answer.MessageIDBeingRespondedTo = message_id
+    answer.Status = 0x0000
+    event.assoc.dimse.send_msg(answer, event.context.context_id)
 
 
 class SilentListener:

@@ -139,6 +139,16 @@ def test_a_printer_that_talks_and_never_answers(
     assert state(job.run()) == ("held", "outcome unknown")
 
 
+@pytest.mark.parametrize("twice", ["N-SET image box 1", "N-SET image box 3"])
+def test_a_second_answer_is_none_to_the_request_to_print(
+    printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path, twice: str
+) -> None:
+    add(job, tmp_path, print_level="session")
+    printer.faults = {twice: "twice", "N-ACTION": 0xC602}
+    assert state(job.run()) == ("suspended", "remote busy")
+    assert printer.printed == []
+
+
 def unknown_second_film(printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path) -> None:
     add(job, tmp_path, print_level="film_box")
     printer.faults = {"N-ACTION film box 2": "abort"}

@@ -15,7 +15,7 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE, evt
-from pynetdicom.dimse_primitives import C_ECHO, N_EVENT_REPORT
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE, N_EVENT_REPORT
 from real_peers import free_port, storescp, wait_until
 from scp import ScriptedSCP, SilentListener
 
@@ -498,6 +498,41 @@ def test_the_mend_is_for_one_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pynetdicom.__version__", "3.0.5")
     with pytest.raises(ImportError, match=r"3\.0\.5 is installed"):
         mend.apply()
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.1])
+def test_a_second_answer_is_none_to_the_next_request(pause_s: float) -> None:
+    with (
+        ScriptedSCP(twice_on=frozenset({1, 2}), statuses={3: 0xC000}) as scp,
+        network.associate(remote(scp.port, timeout_s=5), PAGES) as association,
+    ):
+        for number in (1, 2):
+            assert association.store(page(number)) == 0
+            time.sleep(pause_s)
+        with fails(RemoteRefusedError, "0xC000"):
+            association.store(page(3))
+        assert scp.stored_uids == [capture.uid("job", "page", n) for n in (1, 2)]
+
+
+def test_an_answer_from_before_the_request_is_none() -> None:
+    """Though its Message ID is that of the request."""
+    with (
+        ScriptedSCP(hang_on=frozenset({1})) as scp,
+        network.associate(remote(scp.port), [*PAGES, *ECHO]) as association,
+    ):
+        send_c_store = association._raw.send_c_store
+
+        def answered_before(*args: Any, **more: Any) -> Dataset:
+            answer = C_STORE()
+            answer.MessageIDBeingRespondedTo = more["msg_id"]
+            answer.Status = 0x0000
+            raw.dimse.msg_queue.put((1, answer))
+            return send_c_store(*args, **more)
+
+        raw = association._raw
+        raw.send_c_store = answered_before  # type: ignore[method-assign]
+        with fails(NoAnswerError, "did not come within"):
+            association.store(page(1))
 
 
 # nothing of the patient's

@@ -119,7 +119,7 @@ class _Finding:
     def _gather(self, message_id: int, most: int) -> Found | None:
         """Return the answers; None where the last of them did not come."""
         answers: list[Dataset] = []
-        while (message := self._next(message_id)) is not None:
+        while (message := self._next()) is not None:
             status = int(message.Status or 0)
             if status == outcome.SUCCESS:
                 self._association._in_doubt = False
@@ -140,18 +140,19 @@ class _Finding:
         """
         self._raw.send_c_cancel(message_id, query_model=self._model)
         end = time.monotonic() + self.remote.dimse_timeout
-        while time.monotonic() < end and (message := self._next(message_id)) is not None:
+        while time.monotonic() < end and (message := self._next()) is not None:
             if message.Status not in PENDING:
                 self._association._in_doubt = False
                 return
 
-    def _next(self, message_id: int) -> C_FIND | None:
-        """Return the next answer; None where the association ended, or the watchdog bit."""
+    def _next(self) -> C_FIND | None:
+        """Return the next answer; None where the association ended, or the watchdog bit.
+
+        One to another request is never handed on: see :mod:`~dicom_printer.network.mend`.
+        """
         message = cast("object", self._raw.dimse.get_msg(block=True)[1])
         if message is None:
             return None
         if not isinstance(message, C_FIND) or not message.is_valid_response:
-            raise unreadable(self.remote)
-        if message.MessageIDBeingRespondedTo != message_id:
             raise unreadable(self.remote)
         return message

@@ -1,4 +1,4 @@
-"""Two defects of pynetdicom 3.0.4, corrected in place.
+"""Three defects of pynetdicom 3.0.4, corrected in place.
 
 1. A lost answer. ``send_*`` pauses the association's own thread and then waits
    for the answer, but the pause takes effect only after that thread's next look
@@ -9,8 +9,12 @@
    sign by which ``send_*`` knows that the association's thread is paused; the
    next ``send_*`` waits for that sign for ever. Events are now served without
    touching it.
+3. A foreign answer. ``send_*`` takes whatever comes next for the answer: a peer
+   that answers a request twice has thereby answered the one after it. Only an
+   answer of the request's kind and with its Message ID (PS3.7 section 9.3) is
+   handed on now; any other is dropped.
 
-Both are private interfaces, so the version is pinned in pyproject.toml and
+All are private interfaces, so the version is pinned in pyproject.toml and
 checked here.
 """
 
@@ -26,6 +30,7 @@ from pynetdicom.sop_class import uid_to_service_class
 
 WRITTEN_FOR = "3.0.4"
 
+_send_msg = DIMSEServiceProvider.send_msg
 _get_msg = DIMSEServiceProvider.get_msg
 _serve_request = Association._serve_request
 
@@ -35,12 +40,45 @@ def _is_request(message: Any) -> bool:
     return message is not None and getattr(message, "MessageIDBeingRespondedTo", None) is None
 
 
+def _is_stray(provider: DIMSEServiceProvider, message: Any) -> bool:
+    """Tell an answer to something else than the request that was sent last."""
+    expected = getattr(provider, "expected", None)
+    if expected is None or message is None or _is_request(message):
+        return False
+    return bool((type(message), message.MessageIDBeingRespondedTo) != expected)
+
+
+def answer(provider: DIMSEServiceProvider) -> Any:
+    """Return the answer to the last request as it came; None where none was handed on."""
+    return getattr(provider, "answer", None)
+
+
+def _send_msg_mended(self: DIMSEServiceProvider, primitive: Any, context_id: int) -> None:
+    """Send a message; for a request, note what its answer looks like, and forget older ones."""
+    if self.assoc.is_requestor and _is_request(primitive):
+        with self.msg_queue.mutex:
+            waiting = self.msg_queue.queue
+            kept = [item for item in waiting if item[1] is None or _is_request(item[1])]
+            waiting.clear()
+            waiting.extend(kept)
+        vars(self).update(expected=(type(primitive), primitive.MessageID), answer=None)
+    _send_msg(self, primitive, context_id)
+
+
 def _get_msg_mended(self: DIMSEServiceProvider, block: bool = False) -> Any:
     """Return the next message; without ``block``, which only the reactor asks for, a request."""
-    if block or not self.assoc.is_requestor:
+    if not self.assoc.is_requestor:
         return _get_msg(self, block)
+    if block:
+        while _is_stray(self, (item := _get_msg(self, block))[1]):
+            continue
+        if item[1] is not None and not _is_request(item[1]):
+            vars(self).update(answer=item[1])
+        return item
     with self.msg_queue.mutex:
         waiting = self.msg_queue.queue
+        while waiting and _is_stray(self, waiting[0][1]):
+            waiting.popleft()
         if waiting and _is_request(waiting[0][1]):
             return waiting.popleft()
     return None, None
@@ -74,5 +112,6 @@ def apply() -> None:
             f"{WRITTEN_FOR}: install that, or look whether its defects are still there"
         )
     # setattr: these are methods, and mypy rightly minds an assignment to one
+    setattr(DIMSEServiceProvider, "send_msg", _send_msg_mended)  # noqa: B010
     setattr(DIMSEServiceProvider, "get_msg", _get_msg_mended)  # noqa: B010
     setattr(Association, "_serve_request", _serve_request_mended)  # noqa: B010

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydicom import Dataset
-from pynetdicom import evt
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import outcome
+from dicom_printer.network import mend, outcome
 from dicom_printer.network.association import Association
 from dicom_printer.network.syntaxes import UNCOMPRESSED, in_byte_order
 
@@ -138,28 +137,24 @@ class Normalized:
         answer = Answer()
         message_id = self._association._next_id()
 
-        def received(event: Any) -> None:
-            command = event.message.command_set
-            if command.get("MessageIDBeingRespondedTo") == message_id:
-                answer.status = int(command.get("Status", -1))
-                answer.uid = str(command.get("AffectedSOPInstanceUID") or "")
-
         def request() -> Dataset:
             found = send(message_id)
             # N-DELETE has no data set, so its status comes alone
             status, data = found if isinstance(found, tuple) else (found, None)
+            came = mend.answer(self._raw.dimse)
+            if "Status" not in status or came is None:
+                return Dataset()
+            answer.status = int(came.Status)
+            answer.uid = str(came.AffectedSOPInstanceUID or "")
             answer.data = data if data is not None else Dataset()
-            if "Status" in status and answer.status >= 0:
-                status.Status = answer.status
-            return Dataset(status)
+            judged = Dataset()
+            judged.Status = answer.status
+            return judged
 
-        self._raw.bind(evt.EVT_DIMSE_RECV, received)
         try:
             limit_s = OVERALL * self.remote.dimse_timeout
             self._association._operate(name, request, judge or self._judge, limit_s)
         except ValueError:
             # without the cause: it may quote the value, and values are the patient's
             raise BadValueError(f"the attributes of {name} cannot be encoded") from None
-        finally:
-            self._raw.unbind(evt.EVT_DIMSE_RECV, received)
         return answer
