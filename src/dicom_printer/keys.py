@@ -10,7 +10,7 @@ from typing import Any
 from pydicom import DataElement, Dataset, Sequence
 from pydicom.charset import python_encoding
 from pydicom.config import IGNORE, RAISE
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.tag import Tag
 from pydicom.valuerep import MAX_VALUE_LEN, validate_value
 
@@ -48,6 +48,11 @@ def tag_of(name: str) -> int:
     if found:
         return int(found[1], 16) << 16 | int(found[2], 16)
     return int(tag_for_keyword(name) or 0)
+
+
+def keyword_of(name: str) -> str:
+    """Return the keyword of a key that may have been given as ``(gggg,eeee)``."""
+    return keyword_for_tag(tag_of(name)) or name
 
 
 def vr_of(name: str) -> str:

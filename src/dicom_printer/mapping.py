@@ -14,7 +14,7 @@ from pydicom import Dataset
 
 from dicom_printer.attributes import Value, check_value
 from dicom_printer.errors import BadValueError
-from dicom_printer.keys import Keys, tag_of
+from dicom_printer.keys import Keys, keyword_of, tag_of
 from dicom_printer.matching import folded_name, texts
 
 CODE = dict.fromkeys(
@@ -68,6 +68,10 @@ IDENTITY = (*_PATIENT, "AccessionNumber", "StudyInstanceUID")
 """Where the job and the entry have different ones, somebody is wrong about the patient."""
 _NEVER_DROPPED = {"PatientID", "PatientName", "IssuerOfPatientID", *_STUDY[:2]}
 
+_SEQUENCES = ("ReferencedStudySequence", "ProcedureCodeSequence", "RequestAttributesSequence")
+BROUGHT = frozenset({*IDENTITY, *_COPIED, *_TAKEN_OVER, *_SEQUENCES})
+"""Everything that an entry can bring, beside what the configuration asks for."""
+
 
 @dataclass
 class Entry:
@@ -101,7 +105,7 @@ def entry(ds: Dataset, more: Iterable[str] = ()) -> Entry:
         What identifies the patient or the study cannot be stated as it is, or is missing.
     """
     made = Entry()
-    for name in (*_COPIED, *more):
+    for name in (*_COPIED, *map(keyword_of, more)):
         _put(made, name, _text(ds, name))
     for name, source in _TAKEN_OVER.items():
         if name not in made.attributes:
@@ -214,11 +218,32 @@ def _same_name(mine: str, theirs: str) -> bool:
     return all(folded_name(group) in groups for group in mine.split("=") if group)
 
 
+def without_brought(
+    own: Mapping[str, Value], more: Iterable[str], stated: Iterable[str]
+) -> dict[str, Value]:
+    """Return a job's attributes without any that an entry may have brought.
+
+    For a job that turns out to be another patient's, or another study.
+
+    Parameters
+    ----------
+    more : iterable of str
+        The ``return_keys`` of every query that the job may have had.
+    stated : iterable of str
+        What a person states now, and so stays; but for who it is, which the entry says.
+    """
+    brought = BROUGHT | set(map(keyword_of, more))
+    gone = brought - (set(map(keyword_of, stated)) - set(IDENTITY))
+    return {name: value for name, value in own.items() if keyword_of(name) not in gone}
+
+
 def merged(own: Mapping[str, Value], found: Mapping[str, Value]) -> dict[str, Value]:
     """Return the job's attributes with those of the entry.
 
-    What identifies comes from the entry; else what the job had already stays.
+    What identifies comes from the entry, and so does every sequence: one that the job has is
+    of an earlier query, and of another request. What else the job had already stays.
     """
-    stated = {name: value for name, value in own.items() if value}
+    plain = {name: value for name, value in own.items() if not isinstance(value, list)}
+    stated = {name: value for name, value in plain.items() if value}
     identity = {name: value for name, value in found.items() if name in IDENTITY}
-    return {**own, **found, **stated, **identity}
+    return {**plain, **found, **stated, **identity}

@@ -13,7 +13,7 @@ from pydicom.config import IGNORE
 
 from dicom_printer.errors import BadValueError
 from dicom_printer.keys import tag_of, vr_of
-from dicom_printer.mapping import IDENTITY, contradictions, entry, merged
+from dicom_printer.mapping import BROUGHT, IDENTITY, contradictions, entry, merged, without_brought
 
 
 def with_value(name: str, value: Any) -> Any:
@@ -125,6 +125,26 @@ def test_what_the_job_knew_stays_but_for_who_it_is() -> None:
     assert found["StudyDescription"] == "Brief"
     assert found["PatientName"] == "Muster^Eva"
     assert found["PatientSex"] == "F"
+
+
+def test_a_request_of_an_earlier_query_does_not_stay() -> None:
+    own = dict(entry(worklist_entry()).attributes)
+    other = worklist_entry(RequestedProcedureID="", ScheduledProcedureStepID="")
+    del other.ReferencedStudySequence
+    found = merged(own, entry(other).attributes)
+    assert "RequestAttributesSequence" not in found
+    assert "ReferencedStudySequence" not in found
+
+
+def test_everything_that_an_entry_brings_can_be_taken_away() -> None:
+    own = dict(entry(with_value("PatientComments", "x"), ["(0010,4000)"]).attributes)
+    assert own["PatientComments"] == "x"
+    assert set(own) - {"PatientComments"} <= BROUGHT
+    assert without_brought(own, ["(0010,4000)"], []) == {}
+    assert set(without_brought(own, [], ["PatientID", "StudyDescription"])) == {
+        "PatientComments",
+        "StudyDescription",
+    }
 
 
 @given(st.dictionaries(st.sampled_from(IDENTITY), st.text(min_size=1)))

@@ -120,7 +120,9 @@ def run(step: Settings, job: Job) -> str:
 
 def take_over(own: dict[str, Value], entry: mapping.Entry, remote: str) -> str:
     """Put an entry's attributes into a job's, and say so without any value."""
-    own |= mapping.merged(own, entry.attributes)
+    made = mapping.merged(own, entry.attributes)
+    own.clear()
+    own.update(made)
     text = f"matched with an entry of {remote}"
     if entry.left_out:
         text += f"; left out, as they do not fit: {', '.join(sorted(set(entry.left_out)))}"

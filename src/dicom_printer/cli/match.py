@@ -71,12 +71,8 @@ def match(args: argparse.Namespace) -> int:
             _list(args, found, own, note)
             return 0 if found else 1
         entry = _picked(found, args.pick)
-        replaced = mapping.contradictions(own, entry.attributes, {})
-        for name in replaced:
-            del own[name]
-        text = query.take_over(own, entry, step.remote) + ", picked by a person"
+        text = take_over(was, own, entry, step.remote, [name for name, _ in args.attributes])
         text += f"; set: {names}" if names else ""
-        text += f"; replaced: {', '.join(replaced)}" if replaced else ""
         go_on(access.store, was, position + 1, own, text, user)
     print(was.id[: look.SHORT], "goes on behind its query")
     return 0
@@ -86,6 +82,23 @@ def _own(was: Seen, new: dict[str, str], typed: list[tuple[str, str]]) -> dict[s
     """Return the job's attributes with what was typed; an empty value takes one away."""
     taken = {name for name, value in typed if not value}
     return {k: v for k, v in (was.attributes | new).items() if k not in taken}
+
+
+def take_over(
+    was: Seen, own: dict[str, Value], entry: mapping.Entry, remote: str, typed: list[str]
+) -> str:
+    """Put a picked entry into the job; of another patient or study, instead of what it had."""
+    replaced = mapping.contradictions(own, entry.attributes, {})
+    had = set(own)
+    if replaced:
+        more = [n for step in was.steps for n in step.get("return_keys", ())]
+        kept = mapping.without_brought(own, more, typed)
+        own.clear()
+        own.update(kept)
+    text = query.take_over(own, entry, remote) + ", picked by a person"
+    text += f"; replaced: {', '.join(replaced)}" if replaced else ""
+    gone = sorted(had - set(own))
+    return text + (f"; taken away: {', '.join(gone)}" if gone else "")
 
 
 def _query(was: Seen) -> tuple[int, query.Settings]:

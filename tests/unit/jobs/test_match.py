@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from find_peers import worklist_entry
 from jobs_made import Clock, claim, submit
 
+from dicom_printer import mapping
+from dicom_printer.cli.match import take_over
 from dicom_printer.errors import JobStateError, NoSuchJobError
 from dicom_printer.jobs import look, table
-from dicom_printer.jobs.match import go_on, seen
+from dicom_printer.jobs.match import Seen, go_on, seen
 from dicom_printer.jobs.operate import Operation, operate
 from dicom_printer.jobs.store import Store
 
@@ -89,3 +92,32 @@ def test_no_such_job(store: Store) -> None:
     assert table.claim(store) is None
     with pytest.raises(NoSuchJobError):
         seen(store, "0" * 32)
+
+
+SEEN = Seen("1" * 32, 0, [{"action": "query", "return_keys": ["PatientComments"]}], {}, 0, 0.0)
+
+
+def test_nothing_of_the_first_patient_stays_with_the_second() -> None:
+    first = mapping.entry(worklist_entry(PatientComments="deaf"), ["PatientComments"])
+    own: dict[str, mapping.Value] = {**first.attributes, "SeriesDescription": "Brief"}
+    own |= {"StudyID": "7", "PatientBirthDate": "19000101"}
+    second = worklist_entry(
+        PatientID="4799", PatientName="Other^Adam", AccessionNumber="ACC9", PatientSex="",
+        PatientBirthDate="", StudyInstanceUID="", RequestedProcedureID="",
+        ScheduledProcedureStepID="", RequestedProcedureDescription="", ReferencedStudySequence=[],
+        RequestedProcedureCodeSequence=[], ReferringPhysicianName="",
+    )  # fmt: skip
+    text = take_over(SEEN, own, mapping.entry(second), "ris", ["StudyID", "PatientBirthDate"])
+    assert own == {
+        "PatientID": "4799", "PatientName": "Other^Adam", "AccessionNumber": "ACC9",
+        "Modality": "CR", "StudyID": "7", "SeriesDescription": "Brief",
+    }  # fmt: skip
+    assert "replaced: PatientName, PatientID, AccessionNumber" in text
+    assert "taken away: PatientBirthDate, PatientComments, PatientSex, ProcedureCode" in text
+
+
+def test_another_entry_of_the_same_patient_takes_nothing_else_away() -> None:
+    own: dict[str, mapping.Value] = {"PatientID": "4711", "PatientComments": "deaf"}
+    text = take_over(SEEN, own, mapping.entry(worklist_entry()), "ris", [])
+    assert own["PatientComments"] == "deaf"
+    assert text == "matched with an entry of ris, picked by a person"
