@@ -7,6 +7,7 @@ from find_peers import worklist_entry
 from jobs_made import Clock, claim, submit
 
 from dicom_printer import mapping
+from dicom_printer.attributes import Value
 from dicom_printer.cli.match import take_over
 from dicom_printer.errors import JobStateError, NoSuchJobError
 from dicom_printer.jobs import look, table
@@ -99,7 +100,7 @@ SEEN = Seen("1" * 32, 0, [{"action": "query", "return_keys": ["PatientComments"]
 
 def test_nothing_of_the_first_patient_stays_with_the_second() -> None:
     first = mapping.entry(worklist_entry(PatientComments="deaf"), ["PatientComments"])
-    own: dict[str, mapping.Value] = {**first.attributes, "SeriesDescription": "Brief"}
+    own: dict[str, Value] = {**first.attributes, "SeriesDescription": "Brief"}
     own |= {"StudyID": "7", "PatientBirthDate": "19000101"}
     second = worklist_entry(
         PatientID="4799", PatientName="Other^Adam", AccessionNumber="ACC9", PatientSex="",
@@ -117,7 +118,7 @@ def test_nothing_of_the_first_patient_stays_with_the_second() -> None:
 
 
 def test_another_entry_of_the_same_patient_takes_nothing_else_away() -> None:
-    own: dict[str, mapping.Value] = {"PatientID": "4711", "PatientComments": "deaf"}
+    own: dict[str, Value] = {"PatientID": "4711", "PatientComments": "deaf"}
     text = take_over(SEEN, own, mapping.entry(worklist_entry()), "ris", [])
     assert own["PatientComments"] == "deaf"
     assert text == "matched with an entry of ris, picked by a person"
