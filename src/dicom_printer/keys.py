@@ -70,12 +70,25 @@ def checked(keys: Keys) -> Keys:
     """
     for name, value in keys.items():
         _check(name, value)
-    if not IDENTIFIERS & set(_names(keys)):
+    identifying = [value for name, value in _leaves(keys) if keyword_of(name) in IDENTIFIERS]
+    if not identifying:
         raise ValueError(
             "must have one that identifies, such as AccessionNumber or PatientID; "
             "a job is never filed by a name or a date alone"
         )
+    if not any(map(_is_of_the_job, identifying)):
+        raise ValueError(
+            "one that identifies must say which job it is: with a placeholder such as "
+            "{AccessionNumber}, and without *, ?, a backslash or a text for want of a value (:-)"
+        )
     return keys
+
+
+def _is_of_the_job(template: str) -> bool:
+    """Tell whether a key differs from job to job, and matches one value only."""
+    # the clock is the same for all jobs
+    named = set(placeholders.used(template)) - {"today", "now"}
+    return bool(named) and ":-" not in template and not set("*?\\") & set(template)
 
 
 def _check(name: str, value: object) -> None:
@@ -102,11 +115,13 @@ def _check(name: str, value: object) -> None:
         raise ValueError(f"{name} would match everything; to ask for it, use return_keys")
 
 
-def _names(keys: Keys) -> Iterator[str]:
+def _leaves(keys: Keys) -> Iterator[tuple[str, str]]:
+    """Return the keys, those within sequences too."""
     for name, value in keys.items():
-        yield name
         if isinstance(value, dict):
-            yield from _names(value)
+            yield from _leaves(value)
+        else:
+            yield name, value
 
 
 def _is_open(text: str) -> bool:
@@ -176,7 +191,7 @@ def identifier(keys: Keys, returned: Keys, character_set_of_remote: str) -> Data
         In which keys that are not ASCII go out where they fit, and else in UTF-8.
     """
     ds = _dataset(_merged(returned, keys))
-    texts = list(_texts(keys))
+    texts = [text for _, text in _leaves(keys)]
     # Empty where the keys need none: it is asked for, as any other return key.
     ds.SpecificCharacterSet = ""
     if not all(text.isascii() for text in texts):
@@ -207,14 +222,6 @@ def _dataset(keys: Keys) -> Dataset:
             made = float(value) if vr in {"FL", "FD"} else int(float(value)) if value else None
         ds.add(DataElement(tag, vr, made, validation_mode=IGNORE))
     return ds
-
-
-def _texts(keys: Keys) -> Iterator[str]:
-    for value in keys.values():
-        if isinstance(value, dict):
-            yield from _texts(value)
-        else:
-            yield value
 
 
 def _set_for(texts: list[str], remote: str) -> str:

@@ -66,6 +66,7 @@ _OF_STEP = ("ScheduledProcedureStepID", "ScheduledProcedureStepDescription")
 
 IDENTITY = (*_PATIENT, "AccessionNumber", "StudyInstanceUID")
 """Where the job and the entry have different ones, somebody is wrong about the patient."""
+_IN_PARTS = {"PatientName", "PatientBirthDate"}
 _NEVER_DROPPED = {"PatientID", "PatientName", "IssuerOfPatientID", *_STUDY[:2]}
 
 _SEQUENCES = ("ReferencedStudySequence", "ProcedureCodeSequence", "RequestAttributesSequence")
@@ -198,14 +199,15 @@ def _items(made: Entry, ds: Dataset, name: str, names: Iterable[str]) -> list[di
 def contradictions(own: Mapping[str, Value], found: Mapping[str, Value], keys: Keys) -> list[str]:
     """Return in what the entry is of somebody else than the job says.
 
-    A part of a name that the job has, and that was a key with a wildcard, is no contradiction.
+    A part of a name or of a date that the job has, and that was a key with a wildcard or a
+    range, is no contradiction; a part of a number is.
     """
     wrong = []
     for name in IDENTITY:
         mine, theirs = own.get(name), found.get(name)
         if not isinstance(mine, str) or not isinstance(theirs, str) or not mine or not theirs:
             continue
-        if name in keys and mine.strip() in str(keys[name]):
+        if name in _IN_PARTS and mine.strip() in str(keys.get(name, "")):
             continue
         same = _same_name(mine, theirs) if name == "PatientName" else mine.strip() == theirs
         if not same:

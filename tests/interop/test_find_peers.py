@@ -41,9 +41,12 @@ def remote(peer: Peer, name: str = "ris", **more: Any) -> Remote:
 
 
 def step(**settings: Any) -> query.Settings:
-    keys = {"AccessionNumber": "{AccessionNumber}"}
-    common = {"action": "query", "remote": "ris", "model": "worklist", "keys": keys}
-    return query.Settings.model_validate({**common, **settings})
+    usual = {"AccessionNumber": "{AccessionNumber}"}
+    keys = settings.pop("keys", usual)
+    common = {"action": "query", "remote": "ris", "model": "worklist", "keys": usual}
+    made = query.Settings.model_validate({**common, **settings})
+    # not checked: these are of one job, and a configuration's differ from job to job
+    return made.model_copy(update={"keys": keys})
 
 
 def job_for(peer: Peer, attributes: dict[str, str], **more: Any) -> Job:

@@ -339,8 +339,8 @@ def test_keys_in_a_sequence_and_what_is_asked_for_beside(scp: FindSCP) -> None:
 )
 def test_keys_in_other_scripts(scp: FindSCP, name: str, of_remote: str, stated: str | None) -> None:
     scp.answers = [worklist_entry(PatientName=name)]
-    keys = {"PatientID": "4711", "PatientName": "{PatientName}"}
-    made = job_for(scp, {"PatientName": name}, character_set=of_remote)
+    keys = {"PatientID": "{PatientID}", "PatientName": "{PatientName}"}
+    made = job_for(scp, {"PatientID": "4711", "PatientName": name}, character_set=of_remote)
     query.run(step(keys=keys), made)
     (asked,) = scp.queries
     assert (asked.SpecificCharacterSet or None) == stated

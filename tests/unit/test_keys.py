@@ -22,6 +22,14 @@ STEP = "ScheduledProcedureStepSequence"
         ({"PatientName": "{PatientName}"}, "identifies"),
         ({}, "identifies"),
         ({"PatientBirthDate": "20260101", STEP: {"Modality": "CR"}}, "identifies"),
+        ({"PatientID": "1*", "PatientName": "{PatientName}"}, "placeholder"),
+        ({"PatientID": "{PatientID}*"}, "placeholder"),
+        ({"PatientID": "{PatientID}?"}, "placeholder"),
+        ({"PatientID": "{PatientID}\\1"}, "placeholder"),
+        ({"PatientID": "{PatientID:-1}"}, "placeholder"),
+        ({"PatientID": "4711", "PatientName": "{PatientName}"}, "placeholder"),
+        ({"AccessionNumber": "{today}"}, "placeholder"),
+        ({STEP: {"ScheduledProcedureStepID": "1", "Modality": "{Modality}"}}, "placeholder"),
         ({"AccessionNumer": "1"}, 'did you mean "AccessionNumber"'),
         ({"AccessionNumber": "{AccessionNumer}"}, 'did you mean "AccessionNumber"'),
         ({"AccessionNumber": "{job.titel}"}, "job.title"),
@@ -46,7 +54,9 @@ def test_mistakes(keys: dict[str, Any], said: str) -> None:
     [
         {"AccessionNumber": "{AccessionNumber}"},
         {"(0008,0050)": "{AccessionNumber}", "PatientID": "A*"},
+        {"(0008,0050)": "{AccessionNumber}"},
         {STEP: {"ScheduledProcedureStepID": "{job.title}", "Modality": "CR"}},
+        {"AccessionNumber": "A{AccessionNumber}", "PatientID": "1"},
     ],
 )
 def test_in_order(keys: dict[str, Any]) -> None:
