@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pydicom import Dataset
 
 from dicom_printer.attributes import Value, check_value
 from dicom_printer.errors import BadValueError
 from dicom_printer.keys import Keys, keyword_of, tag_of
-from dicom_printer.matching import folded_name, texts
+from dicom_printer.matching import folded_name, step_of, texts
 
 CODE = dict.fromkeys(
     ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning"), ""
@@ -90,7 +89,7 @@ class Entry:
     left_out: list[str] = field(default_factory=list)
 
 
-def entry(ds: Dataset, more: Iterable[str] = ()) -> Entry:
+def entry(ds: Dataset, more: Iterable[str] = (), keys: Keys | None = None) -> Entry:
     """Return what an answer means for a job.
 
     Parameters
@@ -99,6 +98,8 @@ def entry(ds: Dataset, more: Iterable[str] = ()) -> Entry:
         The answer.
     more : iterable of str
         What the configuration asks for beyond the usual (``return_keys``).
+    keys : mapping, optional
+        Filled; of several scheduled steps they tell which is meant.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def entry(ds: Dataset, more: Iterable[str] = ()) -> Entry:
     for name, source in _TAKEN_OVER.items():
         if name not in made.attributes:
             _put(made, name, _text(ds, source))
-    step = _first(ds, "ScheduledProcedureStepSequence")
+    step = step_of(ds, keys or {})
     if "Modality" not in made.attributes:
         # of a Secondary Capture: the source of the image (PS3.3 section C.8.6.1)
         _put(made, "Modality", _text(step, "Modality"))
@@ -160,12 +161,6 @@ def _text(ds: Dataset, name: str) -> str:
         return ""
     # Some peers end a name with the separators of what it does not have.
     return "\\".join(text.rstrip("^=") if element.VR == "PN" else text for text in texts(element))
-
-
-def _first(ds: Dataset, name: str) -> Dataset:
-    element = ds.get(tag_of(name))
-    found: Any = element.value if element is not None and element.VR == "SQ" else None
-    return found[0] if found else Dataset()
 
 
 def _fitting(made: Entry, ds: Dataset, names: Iterable[str]) -> dict[str, Value]:

@@ -7,6 +7,8 @@ does not match.
 from __future__ import annotations
 
 import fnmatch
+import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,9 +16,10 @@ from typing import Any
 
 from pydicom import DataElement, Dataset
 
-from dicom_printer.keys import RANGES, WILDCARDS, Keys, tag_of
+from dicom_printer.keys import RANGES, WILDCARDS, Keys, keyword_of, tag_of, vr_of
 
 _NUMBERS = {"DS", "IS", "US", "UL", "SS", "SL", "FL", "FD"}
+_STEPS = "ScheduledProcedureStepSequence"
 _PARTS = {
     "DA": (4, 2, 2),
     "TM": (2, 2, 2, 6),
@@ -58,6 +61,14 @@ def _has(element: DataElement | None, key: Any) -> bool:
     return any(
         _equal(element.VR, part, value) for part in key.split("\\") for value in values if value
     )
+
+
+def step_of(ds: Dataset, keys: Keys) -> Dataset:
+    """Return the scheduled step of an entry that has the keys: the first such; or an empty one."""
+    wanted: Keys = next((value for name, value in keys.items() if keyword_of(name) == _STEPS), {})
+    element = ds.get(tag_of(_STEPS))
+    items = element.value if element is not None and element.VR == "SQ" else []
+    return next((item for item in items if matches(item, wanted)), Dataset())
 
 
 def texts(element: DataElement) -> Iterator[str]:
@@ -135,3 +146,38 @@ def _moment(vr: str, text: str, fill: dict[str, str]) -> str | None:
     if not digits.isascii() or not digits.isdigit() or len(digits) > sum(_PARTS[vr]):
         return None
     return digits + fill[vr][len(digits) :]
+
+
+Place = tuple[Any, Any]
+"""The first and the last place at which a value may stand in the order: 10 is 1000 to 1059."""
+
+
+def place(name: str, text: str) -> Place | None:
+    """Return where a value of an attribute stands in the order of its values.
+
+    Returns
+    -------
+    tuple or None
+        To be compared with others of the same attribute; None where the value is none of its VR.
+    """
+    vr = vr_of(name)
+    if vr in _NUMBERS:
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return (number, number) if math.isfinite(number) else None
+    if vr in RANGES:
+        return _place_in_time(vr, text)
+    return (text, text) if text else None
+
+
+def _place_in_time(vr: str, text: str) -> Place | None:
+    first, last = _moment(vr, text, _FIRST), _moment(vr, text, _LAST)
+    # with an offset from UTC, it is not compared with others
+    if first is None or last is None or "+" in text:
+        return None
+    given = len(re.sub(r"[.: ]", "", text))
+    *parts, fraction = itertools.accumulate(_PARTS[vr])
+    is_whole = given == fraction if vr == "DA" else given in parts or given > parts[-1]
+    return (first, last) if is_whole else None

@@ -33,6 +33,17 @@ def test_the_request_stands_in_a_sequence() -> None:
     assert found["Modality"] == "CR"
 
 
+def test_of_several_steps_the_one_that_was_asked_for() -> None:
+    ds = worklist_entry()
+    other = worklist_entry(ScheduledProcedureStepID="SPS2", Modality="MR")
+    ds.ScheduledProcedureStepSequence.append(other.ScheduledProcedureStepSequence[0])
+    keys = {"ScheduledProcedureStepSequence": {"Modality": "MR"}}
+    found = entry(ds, keys=keys).attributes
+    sequence: Any = found["RequestAttributesSequence"]
+    assert sequence[0]["ScheduledProcedureStepID"] == "SPS2"
+    assert found["Modality"] == "MR"
+
+
 def test_series_and_instance_stay_ours() -> None:
     ds = with_value("SeriesInstanceUID", "1.2.3")
     ds.SOPInstanceUID, ds.SeriesNumber, ds.InstanceNumber = "1.2.4", "7", "8"

@@ -12,7 +12,7 @@ from pydicom import DataElement, Dataset
 from pydicom.config import IGNORE
 
 from dicom_printer.keys import tag_of, vr_of
-from dicom_printer.matching import matches
+from dicom_printer.matching import matches, place, step_of
 
 STEP = "ScheduledProcedureStepSequence"
 
@@ -133,3 +133,58 @@ def test_a_range_is_what_lies_between(first: Any, last: Any, day: Any) -> None:
 )
 def test_no_answer_breaks_it(value: str, name: str) -> None:
     matches(answer(**{name: value}), {name: "20260101"})
+
+
+@pytest.mark.parametrize(
+    ("name", "less", "more"),
+    [
+        ("SeriesNumber", "9", "10"),
+        ("SeriesNumber", "-1", "+1"),
+        ("Rows", "64", "512"),
+        ("PatientWeight", "9.5", "1.0E1"),
+        ("StudyDate", "2026.03.01", "20260302"),
+        ("StudyDate", "20260301", "2026.03.02"),
+        ("StudyTime", "0959", "10"),
+        ("StudyTime", "10:30:00", "1031"),
+        ("StudyTime", "103000.5", "103001"),
+        ("AcquisitionDateTime", "2025", "20260101"),
+        ("StudyID", "A1", "A2"),
+    ],
+)
+def test_what_stands_before_what(name: str, less: str, more: str) -> None:
+    first, second = place(name, less), place(name, more)
+    assert first is not None
+    assert second is not None
+    assert first[1] < second[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1030", "103000"), ("10", "1030"), ("103000", "10:30:00.5")]
+)
+def test_times_that_may_be_the_same(one: str, other: str) -> None:
+    first, second = place("StudyTime", one), place("StudyTime", other)
+    assert first is not None
+    assert second is not None
+    assert first[1] >= second[0]
+    assert second[1] >= first[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SeriesNumber", ""), ("SeriesNumber", "nine"), ("SeriesNumber", "nan"),
+        ("SeriesNumber", "1\\2"), ("StudyDate", "no date"), ("StudyDate", "2026"),
+        ("StudyDate", "2026301"), ("StudyTime", "930"), ("StudyTime", "9:30:00"),
+        ("AcquisitionDateTime", "20260301103000+0100"), ("StudyID", ""),
+    ],
+)  # fmt: skip
+def test_what_has_no_place(name: str, text: str) -> None:
+    assert place(name, text) is None
+
+
+@pytest.mark.parametrize("name", [STEP, "(0040,0100)"])
+def test_the_step_that_has_the_keys(name: str) -> None:
+    ds = answer(**{STEP: [{"Modality": "CR"}, {"Modality": "MR"}]})
+    assert step_of(ds, {name: {"Modality": "MR"}}).Modality == "MR"
+    assert step_of(ds, {"PatientID": "1"}).Modality == "CR"
+    assert step_of(Dataset(), {}) == Dataset()

@@ -17,8 +17,9 @@ from dicom_printer.attributes import Value
 from dicom_printer.config import Remote, RemoteStep
 from dicom_printer.config.models import Policy
 from dicom_printer.errors import BadValueError, NoMatchError, SeveralMatchesError
+from dicom_printer.keys import Keys
 from dicom_printer.keywords import Keyword, keyword
-from dicom_printer.matching import matches, texts
+from dicom_printer.matching import folded_name, matches, place, step_of, texts
 
 _OF_STEP = "ScheduledProcedureStepSequence"
 
@@ -47,8 +48,17 @@ class Settings(RemoteStep):
         if (self.on_many in {"first", "last"}) != bool(self.order_by):
             raise ValueError("order_by goes with on_many = first or last, and they want it")
         if self.order_by:
-            keyword(self.order_by)
+            _check_order(keyword(self.order_by))
         return self
+
+
+def _check_order(name: str) -> None:
+    try:
+        vr = query_keys.vr_of(name)
+    except KeyError:
+        vr = ""
+    if not vr or vr == "SQ":
+        raise ValueError(f"order_by: {name} is nothing that entries are ordered by")
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,7 @@ def ask(step: Settings, remote: Remote, values: Mapping[str, str]) -> Answers:
     """
     filled = query_keys.filled(step.keys, values, datetime.now().astimezone())
     worklist = step.model == "worklist"
-    returned = mapping.WORKLIST_RETURNS if worklist else mapping.LEVEL_RETURNS[step.level]
-    identifier = query_keys.identifier(
-        filled, {**returned, **dict.fromkeys(step.return_keys, "")}, remote.character_set
-    )
+    identifier = query_keys.identifier(filled, _returned(step), remote.character_set)
     if not worklist:
         identifier.QueryRetrieveLevel = step.level
     model = network.WORKLIST if worklist else network.PATIENT_ROOT
@@ -104,10 +111,24 @@ def ask(step: Settings, remote: Remote, values: Mapping[str, str]) -> Answers:
     return Answers(matching, len(found.answers) - len(matching), found.is_complete, filled)
 
 
+def _returned(step: Settings) -> dict[str, Any]:
+    """Return what is asked for beside the keys."""
+    worklist = step.model == "worklist"
+    usual = mapping.WORKLIST_RETURNS if worklist else mapping.LEVEL_RETURNS[step.level]
+    returned = {**usual, **dict.fromkeys(step.return_keys, "")}
+    order = query_keys.keyword_of(step.order_by) if step.order_by else ""
+    of_step = returned.get(_OF_STEP, {})
+    if order.startswith("Scheduled") and worklist:
+        returned[_OF_STEP] = {**of_step, order: ""}
+    elif order and order not in {**returned, **of_step}:
+        returned[order] = ""
+    return returned
+
+
 def run(step: Settings, job: Job) -> str:
     """Find the one entry, and take it over into the job."""
     answers = ask(step, job.remotes[step.remote], job.values)
-    entry = mapping.entry(_chosen(step, answers), step.return_keys)
+    entry = mapping.entry(_chosen(step, answers), step.return_keys, answers.keys)
     wrong = mapping.contradictions(job.attributes, entry.attributes, answers.keys)
     if wrong:
         raise BadValueError(
@@ -150,28 +171,43 @@ def _chosen(step: Settings, answers: Answers) -> Dataset:
     if len(found) == 1:
         return found[0]
     if step.on_many in {"first", "last"}:
-        return _at_the_end(step, found)
+        return _at_the_end(step, found, answers.keys)
     raise SeveralMatchesError(f"{len(found)} entries of {where} have the keys", policy=policy)
 
 
-def _at_the_end(step: Settings, found: list[Dataset]) -> Dataset:
+def _at_the_end(step: Settings, found: list[Dataset], keys: Keys) -> Dataset:
     """Return the first or the last entry, where all are of one patient and the order is sure."""
     said = f"{len(found)} entries of {step.remote} have the keys"
-    patients = {tuple(value_of(ds, n) for n in ("PatientID", "IssuerOfPatientID")) for ds in found}
+    patients = {_patient(ds) for ds in found}
     if len(patients) != 1:
         raise SeveralMatchesError(f"{said}, of {len(patients)} patients", policy="hold")
-    order = sorted(found, key=lambda ds: value_of(ds, step.order_by))
-    chosen, next_to = order[:2] if step.on_many == "first" else order[:-3:-1]
-    values = [value_of(ds, step.order_by) for ds in found]
-    if not all(values) or value_of(chosen, step.order_by) == value_of(next_to, step.order_by):
-        raise SeveralMatchesError(f"{said}, and {step.order_by} does not order them", policy="hold")
-    return chosen
+    by = step.order_by
+    placed = [(place(by, value_of(ds, by, keys)), ds) for ds in found]
+    in_order = sorted(((at, ds) for at, ds in placed if at), key=lambda pair: pair[0])
+    if len(in_order) == len(found):
+        # all others must stand wholly behind the first, or before the last
+        if step.on_many == "first" and in_order[0][0][1] < in_order[1][0][0]:
+            return in_order[0][1]
+        *others, (at, last) = in_order
+        if step.on_many == "last" and all(other[1] < at[0] for other, _ in others):
+            return last
+    raise SeveralMatchesError(f"{said}, and {by} does not order them", policy="hold")
 
 
-def value_of(ds: Dataset, name: str) -> str:
-    """Return an attribute of an entry as text, of its scheduled step where it is not above."""
+def _patient(ds: Dataset) -> tuple[str, ...]:
+    """Return what must be the same in entries of one patient."""
+    name = "=".join(map(folded_name, value_of(ds, "PatientName").split("="))).rstrip("=")
+    born = value_of(ds, "PatientBirthDate").replace(".", "")
+    return name, born, value_of(ds, "PatientID"), value_of(ds, "IssuerOfPatientID")
+
+
+def value_of(ds: Dataset, name: str, keys: Keys | None = None) -> str:
+    """Return an attribute of an entry as text, of its scheduled step where it is not above.
+
+    Of several steps that is the one which has the keys.
+    """
     tag = query_keys.tag_of(name)
-    for source in (ds, *ds.get(_OF_STEP, [])):
+    for source in (ds, step_of(ds, keys or {})):
         element = source.get(tag)
         if element is not None and element.VR != "SQ":
             return "\\".join(texts(element))

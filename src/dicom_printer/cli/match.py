@@ -135,16 +135,16 @@ def _candidates(
     note = f"{answers.others} more answers have not the keys" if answers.others else ""
     if not answers.is_complete:
         note = f"the remote has more than {step.max_matches} answers: these are not all"
-    return [_candidate(step, ds) for ds in answers.matching], note
+    return [_candidate(step, ds, answers.keys) for ds in answers.matching], note
 
 
-def _candidate(step: query.Settings, ds: Dataset) -> Candidate:
+def _candidate(step: query.Settings, ds: Dataset, keys: dict[str, Any]) -> Candidate:
     shown = {
-        name: query.value_of(ds, name) or query.value_of(ds, _ELSE.get(name, name))
+        name: query.value_of(ds, name, keys) or query.value_of(ds, _ELSE.get(name, name))
         for name in _SHOWN
     }
     try:
-        return Candidate(shown, mapping.entry(ds, step.return_keys), "")
+        return Candidate(shown, mapping.entry(ds, step.return_keys, keys), "")
     except BadValueError as error:
         return Candidate(shown, None, error.message)
 

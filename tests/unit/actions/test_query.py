@@ -114,3 +114,68 @@ def test_a_value_of_an_entry_or_of_its_step() -> None:
     assert query.value_of(ds, "PatientID") == "4711"
     assert query.value_of(ds, "Modality") == "CR"
     assert query.value_of(ds, "StudyDate") == ""
+
+
+def at_the_end(
+    monkeypatch: pytest.MonkeyPatch, on_many: str, order_by: str, *answers: Dataset
+) -> str:
+    """Return the StudyID of the entry that was chosen; what was asked for has the order."""
+    fake = FakeNetwork(monkeypatch, *answers)
+    made = job(attributes={"AccessionNumber": "ACC1"}, remotes={"ris": RIS})
+    try:
+        query.run(step(on_many=on_many, order_by=order_by), made)
+    finally:
+        identifier = fake.asked[0][1]
+        (item,) = identifier.ScheduledProcedureStepSequence
+        assert order_by in identifier or order_by in item
+    return str(made.attributes["StudyID"])
+
+
+@pytest.mark.parametrize(("on_many", "chosen"), [("first", "9"), ("last", "10")])
+def test_numbers_are_ordered_as_numbers(
+    monkeypatch: pytest.MonkeyPatch, on_many: str, chosen: str
+) -> None:
+    answers = [worklist_entry(SeriesNumber=n, RequestedProcedureID=n) for n in ("10", "9")]
+    assert at_the_end(monkeypatch, on_many, "SeriesNumber", *answers) == chosen
+
+
+@pytest.mark.parametrize(("on_many", "chosen"), [("first", "A"), ("last", "B")])
+def test_times_are_ordered_by_their_moment(
+    monkeypatch: pytest.MonkeyPatch, on_many: str, chosen: str
+) -> None:
+    answers = [
+        worklist_entry(ScheduledProcedureStepStartTime=time, RequestedProcedureID=name)
+        for time, name in (("12", "B"), ("1159", "A"), ("115959.9", "C"))
+    ]
+    order_by = "ScheduledProcedureStepStartTime"
+    assert at_the_end(monkeypatch, on_many, order_by, answers[0], answers[1]) == chosen
+    if on_many == "first":
+        with pytest.raises(SeveralMatchesError, match="does not order"):
+            at_the_end(monkeypatch, on_many, order_by, *answers)
+
+
+@pytest.mark.parametrize(
+    "second", [{"PatientName": "Muster^Adam"}, {"PatientBirthDate": "19700103"}], ids=str
+)
+def test_one_number_is_not_one_patient(
+    monkeypatch: pytest.MonkeyPatch, second: dict[str, str]
+) -> None:
+    answers = [worklist_entry(SeriesNumber="1"), worklist_entry(SeriesNumber="2", **second)]
+    with pytest.raises(SeveralMatchesError, match="2 patients"):
+        at_the_end(monkeypatch, "last", "SeriesNumber", *answers)
+
+
+@pytest.mark.parametrize("value", ["", "1"])
+def test_a_number_that_is_missing_or_level_orders_nothing(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    answers = [worklist_entry(SeriesNumber="1"), worklist_entry(SeriesNumber=value)]
+    with pytest.raises(SeveralMatchesError, match="does not order") as caught:
+        at_the_end(monkeypatch, "last", "SeriesNumber", *answers)
+    assert caught.value.policy == "hold"
+
+
+@pytest.mark.parametrize("name", ["(0009,0001)", "RequestAttributesSequence"])
+def test_what_nothing_is_ordered_by(name: str) -> None:
+    with pytest.raises(ValidationError, match="order_by"):
+        step(on_many="first", order_by=name)
