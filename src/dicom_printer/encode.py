@@ -66,7 +66,9 @@ def encoded(ds: Dataset, syntax: str, quality: int = 90) -> Dataset:
     if syntax in LOSSY:
         if pixels.ndim == 3:
             out.add_new("PhotometricInterpretation", "CS", "YBR_FULL_422")
-        out.add_new("ImageType", "CS", ["DERIVED", *list(ds.ImageType)[1:]])
+        # one value alone is a text, and no list; a second one is wanted (section C.7.6.1.1.2)
+        types = [ds.ImageType] if isinstance(ds.ImageType, str) else list(ds.ImageType)
+        out.add_new("ImageType", "CS", ["DERIVED", *(types[1:] or ["SECONDARY"])])
         out.LossyImageCompression = "01"
         ratio = float(pixels.size * ds.BitsStored) / (8 * len(frame))
         out.LossyImageCompressionRatio = format_number_as_ds(round(ratio, 2))

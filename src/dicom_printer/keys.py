@@ -39,6 +39,8 @@ RANGES = {"DA", "TM", "DT"}
 _TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)")
 _OURS = {"SpecificCharacterSet", "QueryRetrieveLevel"}
 _NUMBERS = {"US", "UL", "SS", "SL", "FL", "FD"}
+_JIS_X_0201 = re.compile(r"[\x20-\x7e\uff61-\uff9f]*")
+"""ASCII and half-width katakana."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -228,8 +230,12 @@ def _set_for(texts: list[str], remote: str) -> str:
     codec = python_encoding.get(remote)
     if codec is None or remote == "ISO_IR 100":
         return character_set(texts)
+    text = "".join(texts)
+    if remote == "ISO_IR 13":
+        # The codec has kanji as well, and a yen for the backslash: this set has neither.
+        return remote if _JIS_X_0201.fullmatch(text) else "ISO_IR 192"
     try:
-        "".join(texts).encode(codec)
+        text.encode(codec)
     except UnicodeEncodeError:
         return "ISO_IR 192"
     return remote

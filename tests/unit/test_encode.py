@@ -148,3 +148,15 @@ def test_a_page_too_long_for_jpeg() -> None:
         encode.encoded(long, encode.JPEG_LOSSLESS)
     encode.encoded(long, encode.RLE)
     encode.encoded(made(np.zeros((65500, 1), np.uint8)), encode.JPEG_LOSSLESS)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("ORIGINAL", ["DERIVED", "SECONDARY"]),
+        ("ORIGINAL\\PRIMARY\\AXIAL", ["DERIVED", "PRIMARY", "AXIAL"]),
+    ],
+)
+def test_what_is_lossy_is_derived(stated: str, expected: list[str]) -> None:
+    ds = encode.encoded(made(page("gray8"), ImageType=stated), encode.JPEG_BASELINE)
+    assert list(ds.ImageType) == expected

@@ -142,6 +142,9 @@ def test_the_identifier_has_keys_and_what_is_asked_for() -> None:
         ("Kovač", "ISO_IR 100", "ISO_IR 192"),
         ("Kovač", "ISO_IR 101", "ISO_IR 101"),
         ("Γιώργος", "ISO_IR 101", "ISO_IR 192"),
+        ("ﾔﾏﾀﾞ^ﾀﾛｳ", "ISO_IR 13", "ISO_IR 13"),
+        ("山田^太郎", "ISO_IR 13", "ISO_IR 192"),
+        ("ﾔﾏﾀﾞ¥", "ISO_IR 13", "ISO_IR 192"),
     ],
 )
 def test_the_character_set_of_the_keys(name: str, remote: str, stated: str) -> None:

@@ -78,9 +78,15 @@ def _names(model: type[BaseModel], parts: tuple[str | int, ...]) -> set[str]:
 
 
 def of_model(
-    model: type[BaseModel], error: ValidationError, *prefix: str | int
+    model: type[BaseModel], error: ValidationError, *prefix: str | int, quoting: bool = True
 ) -> Iterable[Mistake]:
-    """Translate what pydantic found wrong with a `model` into mistakes below `prefix`."""
+    """Translate what pydantic found wrong with a `model` into mistakes below `prefix`.
+
+    Parameters
+    ----------
+    quoting : bool
+        False where a value may be a patient's: then no mistake says what it is.
+    """
     for found in error.errors():
         # pydantic marks the key of a table that is itself wrong with "[key]".
         where = tuple(part for part in found["loc"] if part != "[key]")
@@ -94,7 +100,11 @@ def of_model(
             expected = str(found.get("ctx", {}).get("expected", ""))
             choices = [c.strip("' ") for c in expected.replace(" or ", ", ").split(",")]
             hint = nearest(str(found["input"]), choices, known_already=True)
-            yield Mistake(key, f"{found['input']!r} is not one of {expected}{hint}")
+            value = repr(found["input"]) if quoting else "the value"
+            yield Mistake(key, f"{value} is not one of {expected}{hint}")
+        elif found["type"] == "value_error" and not quoting:
+            # our own messages quote what they are about
+            yield Mistake(key, "the value does not fit")
         else:
             text = found["msg"].removeprefix("Value error, ")
             text = text.replace("Input should", "should").replace("String should", "should")

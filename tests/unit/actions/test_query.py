@@ -12,7 +12,7 @@ from scripted_job import job
 
 from dicom_printer import network
 from dicom_printer.actions import query
-from dicom_printer.config import Remote
+from dicom_printer.config import Remote, of_model
 from dicom_printer.errors import NoMatchError, SeveralMatchesError
 
 COMMON: dict[str, Any] = {
@@ -179,3 +179,18 @@ def test_a_number_that_is_missing_or_level_orders_nothing(
 def test_what_nothing_is_ordered_by(name: str) -> None:
     with pytest.raises(ValidationError, match="order_by"):
         step(on_many="first", order_by=name)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"level": "Muster^Eva"}, {"order_by": "Muster^Eva", "on_many": "first"}], ids=str
+)
+def test_a_mistake_may_be_told_without_the_value(settings: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        step(**settings)
+    told, untold = (
+        "; ".join(map(str, of_model(query.Settings, caught.value, quoting=quoting)))
+        for quoting in (True, False)
+    )
+    assert "Muster^Eva" in told
+    assert untold
+    assert "Muster^Eva" not in untold
