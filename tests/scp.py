@@ -14,6 +14,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -226,3 +227,34 @@ class SilentListener:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+class HalfAnswering:
+    """Takes one TCP connection, sends these bytes, and leaves it open."""
+
+    def __init__(self, said: bytes, pause_s: float = 0.0) -> None:
+        self._said = said
+        self._pause_s = pause_s
+        self._over = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._socket.close()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        client, _ = self._socket.accept()
+        with client, suppress(OSError):
+            client.recv(65536)
+            for byte in self._said:
+                client.sendall(bytes([byte]))
+                if self._over.wait(self._pause_s):
+                    return
+            self._over.wait()

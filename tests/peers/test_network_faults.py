@@ -17,7 +17,7 @@ from pydicom import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_ECHO, C_STORE, N_EVENT_REPORT
 from real_peers import free_port, storescp, wait_until
-from scp import ScriptedSCP, SilentListener
+from scp import HalfAnswering, ScriptedSCP, SilentListener
 
 from dicom_printer import capture, network
 from dicom_printer.config.models import IMPLEMENTATION_CLASS_UID, Remote
@@ -166,6 +166,28 @@ def test_a_peer_that_closes_the_connection() -> None:
 
     with Closing() as scp, fails(RemoteUnreachableError, "broke off"):
         network.echo(remote(scp.port))
+
+
+@pytest.mark.parametrize(
+    ("said", "pause_s"),
+    [
+        (b"\x02\x00\x00", 0.0),
+        (b"\x02\x00\x00\x00\x00\xb8\x00\x01", 0.0),
+        (b"\x02\x00\x00\x00\x00\xb8" + bytes(184), 0.1),
+    ],
+)
+def test_a_part_of_an_answer_to_the_association_request(said: bytes, pause_s: float) -> None:
+    ended = threading.Event()
+
+    def tried(port: int) -> None:
+        with fails(RemoteUnreachableError, "no answer to the association"):
+            network.echo(remote(port))
+        ended.set()
+
+    with HalfAnswering(said, pause_s) as peer:
+        # not in this thread: what it is about is an echo that never ends
+        threading.Thread(target=tried, args=(peer.port,), daemon=True).start()
+        assert ended.wait(SLACK_S)
 
 
 # what is proposed
@@ -353,6 +375,51 @@ def test_a_slow_line_is_not_a_silent_peer() -> None:
         with network.associate(remote(line.port, timeout_s=0.8), PAGES) as a:
             assert a.store(page(1, 5000, 5000)) == 0
         assert time.monotonic() - start > 1.6
+
+
+def test_strays_without_end_are_no_movement() -> None:
+    with (
+        ScriptedSCP(strays_on=frozenset({1})) as scp,
+        fails(NoAnswerError, "answer to C-STORE did not come within 0.6 s"),
+    ):
+        send(remote(scp.port), 1)
+
+
+def test_an_echo_that_is_only_chattered_at() -> None:
+    class Chattering(ScriptedSCP):
+        def _echo(self, event: Any) -> int:
+            end = time.monotonic() + 3 * SLACK_S
+            while event.assoc.is_established and time.monotonic() < end:
+                event.assoc.dimse.send_msg(event_report(), event.context.context_id)
+                time.sleep(0.05)
+            return 0xC000
+
+    with Chattering() as scp, fails(NoAnswerError, "answer to C-ECHO did not come within 0.6 s"):
+        network.echo(remote(scp.port))
+
+
+def test_a_release_that_is_put_off() -> None:
+    """Shortly before the time is up the peer asks for a release itself, and then says nothing."""
+    release_rq, timeout_s = bytes.fromhex("0500 00000004 00000000"), 1.5
+    asked: list[bytes] = []
+
+    class PuttingOff(ScriptedSCP):
+        def _established(self, event: Any) -> None:
+            super()._established(event)
+            event.assoc.bind(evt.EVT_DATA_RECV, self._collide)
+
+        def _collide(self, event: Any) -> None:
+            if event.data[0] == release_rq[0] and not asked:
+                self._over.wait(0.8 * timeout_s)
+                event.assoc.dul.socket.socket.sendall(release_rq)
+                asked.append(release_rq)
+                self._over.wait(2 * timeout_s)
+
+    with PuttingOff() as scp:
+        start = time.monotonic()
+        assert send(remote(scp.port, timeout_s=timeout_s), 1) == [0]
+        assert time.monotonic() - start < 1.5 * timeout_s
+        assert asked
 
 
 class SlowLine:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pynetdicom.association import Association as RawAssociation
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
 from dicom_printer.network import events, outcome
+from dicom_printer.network.sockets import NegotiationLimit, hurry
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
@@ -25,11 +25,14 @@ from dicom_printer.network.syntaxes import (
     allowed,
     in_byte_order,
 )
-from dicom_printer.network.watchdog import Watchdog
+from dicom_printer.network.watchdog import Watchdog, own_data
 
 IDLE_S = 900.0
 """After so long without a word from us or the peer an association is given up: far longer
 than a page may take to render, so that a job's association outlasts the wait for its pages."""
+
+NEGOTIATION_GRACE_S = 1.0
+"""So much later than pynetdicom's own clock the socket of a negotiation is shut."""
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -123,13 +126,23 @@ class Association:
         name: str,
         send: Callable[[], Dataset],
         judge: outcome.Judge = outcome.judged,
-        limit_s: float = math.inf,
+        limit_s: float | None = None,
     ) -> int:
-        """Send one request and judge its answer, which must be there within `limit_s` seconds."""
+        """Send one request and judge its answer, which must be there within `limit_s` seconds.
+
+        Without that limit the answer must follow what we send within the time-out, and
+        nothing that is received puts it off.
+        """
         if not self._raw.is_established:
             raise outcome.no_answer(self.remote, name, timed_out=False)
         self._in_doubt = True
-        with Watchdog(self._raw, self.remote.dimse_timeout, limit_s) as watchdog:
+        timeout_s = self.remote.dimse_timeout
+        watchdog = (
+            Watchdog(self._raw, timeout_s, counts=own_data)
+            if limit_s is None
+            else Watchdog(self._raw, timeout_s, limit_s)
+        )
+        with watchdog:
             try:
                 answer = send()
             except RuntimeError:  # pynetdicom's word for: the association has just gone
@@ -144,7 +157,8 @@ class Association:
 
     def close(self) -> None:
         """Release the association; abort it where it is not known what the peer is doing."""
-        with Watchdog(self._raw, self.remote.association_timeout):
+        timeout_s = self.remote.association_timeout
+        with Watchdog(self._raw, timeout_s, timeout_s):
             if self._in_doubt:
                 self._raw.abort()
             else:
@@ -224,7 +238,7 @@ def _request(
     remote: Remote, contexts: Contexts, host: str, flow_and_scope: tuple[int, ...] | None
 ) -> tuple[RawAssociation, bool]:
     """Request an association; tell also whether TCP connected."""
-    connected: list[evt.Event] = []
+    limit = NegotiationLimit(remote.association_timeout + NEGOTIATION_GRACE_S)
     ae = AE(remote.calling_ae_title)
     ae.implementation_class_uid = UID(remote.implementation_class_uid)
     ae.implementation_version_name = remote.implementation_version_name
@@ -234,20 +248,21 @@ def _request(
     # queued: a large image over a slow line would be aborted while it is still being sent.
     ae.dimse_timeout = None
     ae.network_timeout = IDLE_S
-    raw = ae.associate(
-        (host, *flow_and_scope) if flow_and_scope else host,  # type: ignore[arg-type]
-        remote.port,
-        contexts=[build_context(abstract, list(syntaxes)) for abstract, syntaxes in contexts],
-        ae_title=remote.ae_title,
-        max_pdu=remote.max_pdu,
-        evt_handlers=[
-            (evt.EVT_CONN_OPEN, connected.append),
-            (evt.EVT_DATA_SENT, _hurry),
-            (evt.EVT_DATA_RECV, _hurry),
-            (evt.EVT_N_EVENT_REPORT, events.heard),
-        ],
-    )
-    return raw, bool(connected)
+    with limit:
+        raw = ae.associate(
+            (host, *flow_and_scope) if flow_and_scope else host,  # type: ignore[arg-type]
+            remote.port,
+            contexts=[build_context(abstract, list(syntaxes)) for abstract, syntaxes in contexts],
+            ae_title=remote.ae_title,
+            max_pdu=remote.max_pdu,
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, limit.opened),
+                (evt.EVT_DATA_SENT, hurry),
+                (evt.EVT_DATA_RECV, hurry),
+                (evt.EVT_N_EVENT_REPORT, events.heard),
+            ],
+        )
+    return raw, limit.is_connected
 
 
 def _failure(remote: Remote, contexts: Contexts, raw: RawAssociation, waited_s: float) -> StepError:
@@ -264,24 +279,6 @@ def _failure(remote: Remote, contexts: Contexts, raw: RawAssociation, waited_s: 
     if waited_s >= remote.association_timeout:
         return outcome.silence(remote)
     return outcome.broken_off(remote)
-
-
-def _hurry(event: evt.Event) -> None:
-    """Send at once and acknowledge at once.
-
-    DCMTK, and with it Orthanc, sends an answer in two writes with Nagle on: without
-    this each answer waits 40 ms for our delayed acknowledgement. Quick acknowledgement
-    lasts for one packet only, so it is asked for after each.
-    """
-    wrapped = event.assoc.dul.socket
-    sock = wrapped.socket if wrapped is not None else None
-    if sock is None:
-        return
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-    except OSError:
-        return  # closed meanwhile, which whoever waits on it learns by itself
 
 
 _config.LOG_HANDLER_LEVEL = "none"

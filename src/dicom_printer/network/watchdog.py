@@ -6,15 +6,40 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from pynetdicom import evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import A_ABORT
 
 GRACE_S = 1.0
 """How long the A-ABORT has to get out before the socket is shut."""
+
+_P_DATA_TF = 0x04
+_CONTROL_HEADER = 11
+"""Where the message control header stands in a P-DATA-TF PDU with one value."""
+
+Counts = Callable[[evt.Event], bool]
+"""Tells whether data that was sent or received is a movement."""
+
+
+def anything(_event: evt.Event) -> bool:
+    """Count whatever is sent or received."""
+    return True
+
+
+def own_data(event: evt.Event) -> bool:
+    """Count what we send of a data set (PS3.8 sections 9.3.5 and E.2).
+
+    Not what is received: a peer that says something all the time may never answer. And no
+    command: it may be our answer to such a peer's event.
+    """
+    data: bytes = event.data
+    sent = event.event is evt.EVT_DATA_SENT and len(data) > _CONTROL_HEADER
+    return sent and data[0] == _P_DATA_TF and not data[_CONTROL_HEADER] & 1
 
 
 class Watchdog:
@@ -32,14 +57,21 @@ class Watchdog:
         The longest silence, in seconds.
     limit_s : float, optional
         How long the operation may last, whatever moves; without an end by default.
+    counts : callable, optional
+        What is a movement, of all that is sent and received; by default anything.
     """
 
     def __init__(
-        self, association: Association, timeout_s: float, limit_s: float = math.inf
+        self,
+        association: Association,
+        timeout_s: float,
+        limit_s: float = math.inf,
+        counts: Counts = anything,
     ) -> None:
         self.has_bitten = False
         self._association = association
         self._timeout_s = timeout_s
+        self._counts = counts
         self._moved = time.monotonic()
         self._end = self._moved + limit_s
         self._over = threading.Event()
@@ -62,8 +94,9 @@ class Watchdog:
         self._association.unbind(evt.EVT_DATA_SENT, self._touch)
         self._association.unbind(evt.EVT_DATA_RECV, self._touch)
 
-    def _touch(self, _event: evt.Event) -> None:
-        self._moved = time.monotonic()
+    def _touch(self, event: evt.Event) -> None:
+        if self._counts(event):
+            self._moved = time.monotonic()
 
     def _watch(self) -> None:
         while not self._over.wait(max(0.0, self._due() - time.monotonic())):
@@ -90,3 +123,4 @@ class Watchdog:
                 wrapped.socket.shutdown(socket.SHUT_RDWR)
         raw._is_paused = True
         raw.dimse.msg_queue.put((None, None))
+        raw.dul.to_user_queue.put(A_ABORT())  # who waits for the answer to a release

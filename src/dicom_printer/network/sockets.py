@@ -1,0 +1,77 @@
+"""The socket under an association: how it sends, and its end where negotiation stands still."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from pynetdicom import evt
+
+
+class NegotiationLimit:
+    """Shuts the socket of an association that is not negotiated in time.
+
+    pynetdicom's own clock wakes whoever waits for the answer, but not the thread that reads
+    it: where a part of it has come, that one reads on, and everybody waits for it.
+
+    Parameters
+    ----------
+    limit_s : float
+        How long the negotiation may last, from the TCP connection on.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.is_connected = False
+        self._limit_s = limit_s
+        self._timers: list[threading.Timer] = []
+
+    def opened(self, event: evt.Event) -> None:
+        """Start the clock: to be bound to ``EVT_CONN_OPEN``."""
+        self.is_connected = True
+        sock = _socket(event)
+        if sock is not None:
+            timer = threading.Timer(self._limit_s, _shut, (sock,))
+            timer.daemon = True
+            timer.start()
+            self._timers.append(timer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+
+def hurry(event: evt.Event) -> None:
+    """Send at once and acknowledge at once.
+
+    DCMTK, and with it Orthanc, sends an answer in two writes with Nagle on: without
+    this each answer waits 40 ms for our delayed acknowledgement. Quick acknowledgement
+    lasts for one packet only, so it is asked for after each.
+    """
+    sock = _socket(event)
+    if sock is None:
+        return
+    # it may be closed meanwhile, which whoever waits on it learns by itself
+    with suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _socket(event: evt.Event) -> socket.socket | None:
+    wrapped = event.assoc.dul.socket
+    return wrapped.socket if wrapped is not None else None
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
