@@ -268,7 +268,8 @@ def _prepared(raw: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Action
 
 def _unusable(model: type[Step], error: ValidationError) -> StepError:
     return StepError(
-        "; ".join(str(mistake) for mistake in of_model(model, error)),
+        # Filled with the job's values: none of them may stand in a message.
+        "; ".join(str(mistake) for mistake in of_model(model, error, quoting=False)),
         "correct the workflow, then `dicom-printer retry --fresh JOB`",
         reason="step unusable",
     )
