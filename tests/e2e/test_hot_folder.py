@@ -64,8 +64,8 @@ def small(path: Path, number: int) -> None:
     path.write_bytes(documents.raw_pdf([f"/MediaBox [0 0 {200 + number} 200]"]))
 
 
-def write_slowly(path: Path, content: bytes, pieces: int = 14) -> None:
-    """Append piece by piece, opening anew for each, over five seconds and more."""
+def write_slowly(path: Path, content: bytes, pieces: int = 26) -> None:
+    """Append piece by piece, opening anew for each, over ten seconds and more."""
     size = len(content) // pieces + 1
     for start in range(0, len(content), size):
         with path.open("ab") as file:
