@@ -149,6 +149,16 @@ class BadValueError(StepError):
     remedy = "correct it: `dicom-printer match JOB --set KEYWORD=VALUE`; or print again"
 
 
+class ExpressionError(StepError):
+    """A regular expression of the workflow takes too long over what came with this job."""
+
+    reason = "expression too slow"
+    remedy = (
+        "see `dicom-printer show JOB` for the text; have the expression of the workflow say "
+        "exactly what may repeat, restart, `dicom-printer retry --fresh JOB`"
+    )
+
+
 class MatchError(StepError):
     """A remote answered a query, and the job is not matched.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_printer import actions, placeholders
+from dicom_printer import actions, expressions, placeholders
 from dicom_printer.actions import Action, Job
 from dicom_printer.attributes import name_of, shortened
 from dicom_printer.config import Remote, RemoteStep, Retry, Step, of_model
@@ -276,7 +275,7 @@ def _unusable(model: type[Step], error: ValidationError) -> StepError:
 
 
 def _wanted(step: Step, values: Mapping[str, str]) -> bool:
-    return all(re.search(regex, values.get(name, "")) for name, regex in step.when.items())
+    return all(expressions.fits(regex, values.get(name, "")) for name, regex in step.when.items())
 
 
 _DESCRIPTIVE = ("Description", "Comments", "DocumentTitle")

@@ -26,6 +26,7 @@ LAYERS = [
     {"attributes", "keywords", "placeholders", "gray", "folder_listing"},
     {"jobs", "spool"},
     {"ticket", "config", "durable"},
+    {"expressions"},
     {"errors", "__init__"},
 ]
 ONLY = {
@@ -35,6 +36,7 @@ ONLY = {
     "cups": "queues",
     "watchdog": "bell",
     "rich": "cli",
+    "regex": "expressions",
 }
 
 

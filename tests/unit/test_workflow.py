@@ -10,7 +10,7 @@ import pytest
 import scripted_action
 from jobs_made import Clock, commit
 
-from dicom_printer import actions
+from dicom_printer import actions, expressions
 from dicom_printer.actions import Job
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import (
@@ -139,6 +139,18 @@ def test_when(
     carry_on(workflow, store)
     assert bool(scripted_action.ran) is runs
     assert shown(store, job_id)["state"] == "done"
+
+
+def test_an_expression_that_runs_wild_holds_its_job(
+    workflow: Workflow, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expressions, "TIMEOUT_S", 0.3)
+    step = {"action": "scripted", "when": {"job.title": "(?:a|aa)+$"}}
+    job_id = add(spool, store, step, title="a" * 4000 + "b")
+    carry_on(workflow, store)
+    assert scripted_action.ran == []
+    assert shown(store, job_id)["state"] == "held"
+    assert shown(store, job_id)["reason"] == "expression too slow"
 
 
 def test_a_transient_failure_suspends_and_comes_back(

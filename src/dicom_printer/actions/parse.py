@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
+from dicom_printer import expressions
 from dicom_printer.actions import Job
 from dicom_printer.attributes import check_value, name_of
 from dicom_printer.config import Regex, Step
@@ -15,7 +15,7 @@ from dicom_printer.keywords import keyword
 
 
 def _groups(pattern: str) -> str:
-    names = re.compile(pattern).groupindex
+    names = expressions.compiled(pattern).groupindex
     if not names:
         raise ValueError("has no named group; write (?P<AccessionNumber>...), a DICOM keyword")
     for name in names:
@@ -45,7 +45,7 @@ def run(step: Settings, job: Job) -> str:
     """
     found: dict[str, str] = {}
     matched = False
-    for match in re.finditer(step.pattern, _text(step, job)):
+    for match in expressions.matches(step.pattern, _text(step, job)):
         matched = True
         for name, text in match.groupdict().items():
             if text and found.setdefault(name, text.strip()) != text.strip():

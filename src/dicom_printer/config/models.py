@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from dicom_printer.config.units import Duration, Size
+from dicom_printer.expressions import compiled
 
 
 def ae_title(value: str) -> str:
@@ -197,10 +198,7 @@ def _both(value: object) -> object:
 
 
 def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
+    compiled(value)
     return value
 
 
