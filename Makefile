@@ -1,13 +1,18 @@
 # make demo   the main job on this machine: print with lp, find the pages at a store
 # make test   all tests
 # make check  ruff and mypy
+# make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
 PYTHON ?= python3
 VENV   ?= .venv
 PYTEST_ARGS ?=
+SEED   ?= 1
+KILLS  ?= 100
+JOBS   ?= 500
+NODES  ?= 1
 
-.PHONY: demo test check clean
+.PHONY: demo test check chaos clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
@@ -19,6 +24,9 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+chaos: $(VENV)/.dev
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed $(SEED) --kills $(KILLS) --jobs $(JOBS) --nodes $(NODES)
 
 $(VENV)/.demo: pyproject.toml packaging/system-packages
 	packaging/system-packages demo

@@ -1,0 +1,168 @@
+"""One run: the rounds of the plan, the quiet after them, and the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from chaos import plan
+from chaos.nodes import Node
+from chaos.plan import WORKFLOWS, Act, Print, Round, Size
+from chaos.site import Site
+from chaos.verdict import Evidence, Verdict, judge
+
+_QUIET_S = 300.0
+_NUDGE_S = 1.0
+_FINAL = {"done", "discarded"}
+T = TypeVar("T")
+
+
+@dataclass
+class Report:
+    """What a run was, and what came of it."""
+
+    size: Size
+    verdict: Verdict
+    accepted: int = 0
+    duration_s: float = 0.0
+    done: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    acts: Counter[str] = field(default_factory=Counter)
+
+    def text(self) -> str:
+        """Return the figures as they are printed."""
+        v = self.verdict
+        lines = [
+            f"seed {self.size.seed}, nodes {self.size.nodes}, {self.duration_s:.0f} s",
+            f"documents {self.size.jobs}, of them acknowledged {self.accepted}",
+            _counted("jobs", v.states),
+            _counted("processes", self.done),
+            _counted("faults", self.faults),
+            _counted("operator", self.acts),
+            f"lost {len(v.lost)}, doubled {len(v.doubled)}, above the limit {len(v.above)}, "
+            f"resent after acknowledgement {len(v.resent)}, other findings {len(v.others)}",
+            f"sent again rightly, their answer not having been recorded: {v.again}",
+        ]
+        return "\n".join(lines + v.sentences())
+
+
+def _counted(name: str, counter: Counter[str]) -> str:
+    parts = ", ".join(f"{key} {n}" for key, n in sorted(counter.items()))
+    return f"{name} {counter.total()}: {parts}"
+
+
+def run(directory: Path, size: Size, command: Sequence[str] = ("-m", "dicom_printer")) -> Report:
+    """Carry a run out, and judge it.
+
+    Parameters
+    ----------
+    command : sequence of str
+        What stands between the interpreter and ``serve``.
+    """
+    begin = time.monotonic()
+    rounds = plan.rounds(size)
+    done: Counter[str] = Counter()
+    with Site(directory, size, list(command)) as site:
+        for node in site.nodes:
+            node.start()
+        site.nodes[0].wait_ready()
+        with ThreadPoolExecutor(2) as printing, ThreadPoolExecutor(1) as operating:
+            work = [_round(site, each, done, printing, operating) for each in rounds]
+            for future in [f for futures in work for f in futures]:
+                future.result()  # an error of the harness's own
+        leftover = _quiet(site, [each for r in rounds for each in r.prints])
+        verdict = _judged(site, [each for r in rounds for each in r.prints])
+        verdict.others += leftover
+        done["producers killed"] = site.producers.killed
+        report = Report(size, verdict, len(site.producers.accepted), time.monotonic() - begin, done)
+        report.faults, report.acts = site.witness.faults, site.person.acts
+    return report
+
+
+def _round(
+    site: Site, each: Round, done: Counter[str], printing: ThreadPoolExecutor,
+    operating: ThreadPoolExecutor,
+) -> list[Future[None]]:  # fmt: skip
+    """Let a node live as the plan says, with documents and operators about."""
+    node = site.nodes[each.node]
+    node.start()
+    if not each.from_start:
+        node.wait_ready()
+    futures: list[Future[None]] = [printing.submit(site.producers.make, p) for p in each.prints]
+    futures += [operating.submit(_later, each.life_s * act.after_s, site.person.act, act)
+                for act in each.acts]  # fmt: skip
+    time.sleep(each.life_s / 2)
+    if each.pause_s:
+        done["stopped and continued"] += each.end != "kill paused"
+        node.stop()
+        time.sleep(each.pause_s)
+        if each.end != "kill paused":
+            node.go_on()
+    time.sleep(each.life_s / 2)
+    if each.end == "term":
+        node.terminate()
+        done["ended by SIGTERM"] += 1
+    else:
+        node.kill()
+        done["killed by -9"] += 1
+        done["killed while stopped"] += each.end == "kill paused"
+    node.start()
+    return futures
+
+
+def _later(delay_s: float, do: Callable[[Act], None], act: Act) -> None:
+    time.sleep(delay_s)
+    do(act)
+
+
+def _quiet(site: Site, prints: Sequence[Print]) -> list[str]:
+    """End the faults, and let the operator set free what is held, until nothing is left to do."""
+    site.witness.calm = True
+    for node in site.nodes:
+        node.wait_ready()
+    expected = {each.title for each in prints if each.number in site.producers.accepted}
+    end = time.monotonic() + _QUIET_S
+    while time.monotonic() < end:
+        jobs = site.person.jobs()
+        ended = {job["title"] for job in jobs if job["state"] in _FINAL}
+        if expected <= ended and len(ended) == len({job["title"] for job in jobs}) and (
+            not _dropped(site)
+        ):  # fmt: skip
+            return []
+        site.person.all("release")
+        site.person.all("retry")
+        for node in site.nodes:
+            if node.look_after():
+                node.start()
+        time.sleep(_NUDGE_S)
+    return [f"not all was through {_QUIET_S:.0f} s after the last fault"]
+
+
+def _dropped(site: Site) -> list[Path]:
+    folders = [site.producers.hot_folder(printer) for printer in WORKFLOWS]
+    return [path for folder in folders for path in folder.iterdir()]
+
+
+def _judged(site: Site, prints: list[Print]) -> Verdict:
+    rows = site.person.jobs()
+    found = Evidence(
+        prints, site.producers.accepted, rows, site.recorded(), site.person.ended,
+        site.archives, site.witness,
+    )  # fmt: skip
+    verdict = judge(found)
+    verdict.others += [f"left in a hot folder: {path}" for path in _dropped(site)]
+    verdict.others += site.producers.complaints + site.person.complaints
+    for node in site.nodes:
+        verdict.others += node.crashes + _tracebacks(node)
+    return verdict
+
+
+def _tracebacks(node: Node) -> list[str]:
+    """Return a sentence where the service's log holds a traceback."""
+    found = node.log.read_text(errors="replace").count("Traceback (most recent call last)")
+    return [f"{found} tracebacks in {node.log}"] if found else []
