@@ -25,6 +25,15 @@ def _no_strangers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert os.environ["CUPS_SERVER"].startswith(str(tmp_path))
 
 
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """Give the umask back: a verb that runs in the test's process narrows it for good."""
+    was = os.umask(0o022)
+    os.umask(was)
+    yield
+    os.umask(was)
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

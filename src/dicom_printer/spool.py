@@ -63,7 +63,7 @@ class Spool:
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
             # A rename from one to the next is the commit: try one where it counts.
             probe = self.root / TMP / f".probe-{uuid.uuid4().hex}"
-            probe.mkdir()
+            probe.mkdir(mode=0o700)
             for name in (INCOMING, JOBS):
                 probe = probe.rename(self.root / name / probe.name)
             probe.rmdir()
@@ -71,8 +71,10 @@ class Spool:
     def become_owner(self) -> None:
         """Give up root for the spool's owner, so that no file in it belongs to root.
 
-        A verb called with sudo would otherwise leave files that the service cannot open.
+        A verb called with sudo would otherwise leave files that the service cannot open. What
+        this process makes from now on is for its own eyes only, whoever makes it: a library too.
         """
+        os.umask(0o077)
         if os.geteuid() != 0 or not self.root.exists():
             return
         owner = self.root.stat()

@@ -167,7 +167,7 @@ def set_aside(top: int, here: int, entry: Entry, text: str) -> None:
         Where that is refused, or ``rejected`` is no directory: the file is where it was.
     """
     with suppress(FileExistsError):
-        os.mkdir(REJECTED, dir_fd=top)
+        os.mkdir(REJECTED, 0o700, dir_fd=top)
     with opened(top, (REJECTED,)) as place:
         target, note = _reserved(place, own_name(entry.name), text)
         try:
@@ -191,7 +191,7 @@ def _reserved(place: int, name: str, text: str) -> tuple[str, str]:
         try:
             # O_EXCL: never through a link that somebody put there
             descriptor = os.open(
-                note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=place
+                note, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place
             )
         except FileExistsError:
             continue

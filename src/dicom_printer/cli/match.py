@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import hashlib
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +17,7 @@ from dicom_printer.actions import query
 from dicom_printer.attributes import Value
 from dicom_printer.cli import output
 from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.person import person
 from dicom_printer.cli.printing import stated
 from dicom_printer.errors import BadValueError, UsageError, ValueMissingError
 from dicom_printer.jobs import look
@@ -56,7 +55,7 @@ class Candidate:
 
 def match(args: argparse.Namespace) -> int:
     """List the entries that a job may belong to, or go on with one of them."""
-    user = os.environ.get("SUDO_USER") or getpass.getuser()
+    user = person()
     with opened(args) as access:
         was = seen(access.store, look.resolve(access.store, args.job))
         own = _own(was, stated({k: v for k, v in args.attributes if v}), args.attributes)

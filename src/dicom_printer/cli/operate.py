@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import sys
 
 from dicom_printer import checks
 from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.person import person
 from dicom_printer.errors import DicomPrinterError, OutcomeUnknownError, UsageError
 from dicom_printer.intake import attributes, snapshot
 from dicom_printer.jobs import look
@@ -36,7 +35,7 @@ def operate(args: argparse.Namespace) -> int:
         raise UsageError("--reason is empty; it stands in the job's history", "say why")
     if (args.state or args.printer) and not args.all:
         raise UsageError("--state and --printer go with --all")
-    user = os.environ.get("SUDO_USER") or getpass.getuser()
+    user = person()
     operation = Operation(args.verb, user, args.reason)
     worst = 0
     with opened(args) as access:

@@ -18,6 +18,7 @@ _EPILOG = "exit codes: 0 fine, 1 something is held or unhealthy, 2 usage or conf
 3 spool, 4 no such job"
 
 
+_MOST_SETTINGS = 1 << 16
 _Verb = Callable[[str, str, str], argparse.ArgumentParser]
 
 
@@ -33,6 +34,20 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEYWORD=VALUE")
     return name, value
+
+
+def _settings(name: str) -> list[tuple[str, str]]:
+    """Read settings from a file, where no other user sees them as in a list of processes."""
+    try:
+        with open(0, "rb", closefd=False) if name == "-" else Path(name).open("rb") as file:
+            lines = file.read(_MOST_SETTINGS).decode("utf-8").splitlines()
+        return [_setting(line) for line in lines if line.strip()]
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{name} is not UTF-8") from None
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name} cannot be read: {error.strerror}") from None
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{name} has a line that is not KEYWORD=VALUE") from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,9 +94,20 @@ def _add_printing(verb: _Verb) -> None:
         "--set", dest="attributes", type=_setting, action="append", default=[],
         metavar="KEYWORD=VALUE", help="an attribute of the datasets, for example PatientID=4711",
     )  # fmt: skip
+    _add_set_from(submit)
     submit.add_argument("--pages", metavar="RANGES", help="only these pages, for example 1-3,7")
     submit.add_argument("--wait", action="store_true", help="wait until every job has ended")
     submit.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_set_from(verb: argparse.ArgumentParser) -> None:
+    made = verb.add_argument(
+        "--set-from", dest="attributes", type=_settings, action="extend", default=[],
+        metavar="FILE",
+        help="the same from a file, a line each; - for standard input: what is typed behind --set "
+        "every user of this machine can see in `ps`",
+    )  # fmt: skip
+    made.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def _add_looking(verb: _Verb) -> None:
@@ -138,6 +164,7 @@ def _add_operating(verb: _Verb) -> None:
         metavar="KEYWORD=VALUE",
         help="state an attribute of the job, and try it again; an empty value removes it",
     )  # fmt: skip
+    _add_set_from(match)
     match.add_argument("--list", action="store_true", help="with --set: change nothing, list only")
     match.add_argument("--json", action="store_true", help="for programs")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import io
 import os
 import socket
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO
 from dicom_printer import checks
 from dicom_printer.cli import output
 from dicom_printer.cli.access import job_table, opened, spool_of
+from dicom_printer.cli.person import person
 from dicom_printer.config import nearest
 from dicom_printer.errors import BadValueError, DocumentError, SpoolError, UsageError
 from dicom_printer.hotfolder import SUFFIXES
@@ -40,7 +40,7 @@ def submit(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         # Opened before root is given up: the files are the caller's.
         sources = [(path, stack.enter_context(_document(path))) for path in args.files]
-        user = os.environ.get("SUDO_USER") or getpass.getuser()
+        user = person()
         spool = spool_of(config)
         ids: list[str] = []
         try:

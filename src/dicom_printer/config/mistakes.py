@@ -47,11 +47,14 @@ def nearest(name: str, known: Iterable[str], *, known_already: bool = False) -> 
 
 
 def dotted(*parts: str | int) -> str:
-    """Return a key as people write it: names joined by dots, positions in brackets."""
+    """Return a key as people write it: names joined by dots, positions in brackets.
+
+    Positions are given from 0 and written from 1, as ``show`` numbers the steps.
+    """
     text = ""
     for part in parts:
         if isinstance(part, int):
-            text += f"[{part}]"
+            text += f"[{part + 1}]"
         else:
             text += f".{part}" if text else part
     return text

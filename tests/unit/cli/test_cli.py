@@ -370,3 +370,31 @@ def test_looking_imports_no_dicom_and_no_pixels() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stderr.strip() == "[]"
+
+
+def test_attributes_come_from_a_file_or_stdin_so_that_no_list_of_processes_shows_them(
+    spool: Spool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.pdf").write_bytes(b"%PDF-1.4")
+    Path("who").write_text("PatientID=4711\n\nPatientName=Doe^Jane\n")
+    code, out, err = run(
+        capsys, "submit", "a.pdf", "-p", "DICOM_Printer", "--set-from", "who",
+        "--set", "AccessionNumber=A1",
+    )  # fmt: skip
+    assert code == 0, err
+    found = spool.ticket(out.split()[0], "incoming").attributes
+    assert found == {"PatientID": "4711", "PatientName": "Doe^Jane", "AccessionNumber": "A1"}
+
+
+@pytest.mark.parametrize("text", [b"Doe^Jane", b"\xff=x", None])
+def test_a_file_of_attributes_that_is_none_is_refused_without_quoting_it(
+    text: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        Path("who").write_bytes(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["submit", "a.pdf", "-p", "DICOM_Printer", "--set-from", "who"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "argument --set-from: who " in said
+    assert "Doe" not in said

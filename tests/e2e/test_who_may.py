@@ -1,0 +1,123 @@
+"""Who may do what: modes of everything that was written, and verbs of somebody else's."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import documents
+import pytest
+from running_service import RunningService
+
+CONFIG = """\
+[service]
+spool = "spool"
+settle = "0.1s"
+rescan = "0.5s"
+
+[remote.nowhere]
+ae_title = "NOWHERE"
+host = "127.0.0.1"
+port = 9
+
+[printer.Printer]
+workflow = "suspended"
+hot_folders = ["scans"]
+
+[[workflow.suspended]]
+action = "store"
+remote = "nowhere"
+"""
+NAME = "Doe^Unmistakable"
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+NOBODY = pwd.getpwnam("nobody")
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[RunningService]:
+    """A service that has a job, where others may pass through: not in tmp_path."""
+    made = Path(tempfile.mkdtemp(prefix="dicom-who-"))
+    made.chmod(0o755)
+    pdf = documents.report(made / "a.pdf")
+    with RunningService(made, CONFIG) as service:
+        service.cli("submit", str(pdf), "-p", "Printer", "--set", f"PatientName={NAME}")
+        service.wait_until(lambda jobs: [j["state"] for j in jobs] == ["suspended"])
+    yield service
+    shutil.rmtree(made)
+
+
+def test_all_that_a_run_writes_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    pdf = documents.report(tmp_path / "a.pdf")
+    scans = tmp_path / "run" / "scans"
+    scans.mkdir(parents=True)
+    service = RunningService(tmp_path / "run", CONFIG)
+    before = set(tmp_path.rglob("*"))
+    was = os.umask(0)
+    try:
+        with service:
+            shutil.copy(pdf, scans / "dropped.pdf")
+            (scans / "no document.txt").write_text("x")
+            (job,) = service.wait_until(
+                lambda jobs: (
+                    [job["state"] for job in jobs] == ["suspended"]
+                    and (scans / "rejected" / "no document.txt").exists()
+                )
+            )
+            service.cli("submit", str(pdf), "-p", "Printer")
+            service.wait_until(
+                lambda jobs: [j["state"] for j in jobs] == ["suspended", "suspended"]
+            )
+            service.cli("hold", job["id"], check=False)
+            service.cli("preview", job["id"])
+            # While it runs: the job table's -wal and -shm are gone when nobody has it open.
+            found = {path: path.lstat() for path in tmp_path.rglob("*") if path not in before}
+    finally:
+        os.umask(was)
+    (scans / "rejected" / "no document.txt").chmod(0o600)  # it came with the mode it has
+    names = {path.name for path in found}
+    assert {"jobs.sqlite3-wal", "jobs.sqlite3-shm", "service.lock", "ticket.json"} <= names
+    assert {"rejected", "no document.txt.reason.txt"} <= names
+    ours = {p: s for p, s in found.items() if p != service.log and p.name != "no document.txt"}
+    wide = [str(p) for p, s in ours.items() if s.st_mode & OTHERS and not stat.S_ISLNK(s.st_mode)]
+    assert wide == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["status", "--json"],
+        ["jobs"],
+        ["show", "{job}"],
+        ["preview", "{job}", "-o", "-"],
+        ["match", "{job}"],
+    ]
+    + [[v, "{job}"] for v in ("hold", "release", "retry", "cancel")]
+    + [["discard", "--all", "--reason", "x"], ["submit", "{pdf}", "-p", "Printer"]],
+    ids=lambda verb: verb[0],
+)
+def test_somebody_else_is_told_so_and_learns_nothing(
+    verb: list[str], stopped: RunningService
+) -> None:
+    service, pdf = stopped, stopped.directory / "a.pdf"
+    (before,) = service.jobs()
+    words = [word.format(job=before["id"], pdf=pdf) for word in verb]
+    command = [sys.executable, "-m", "dicom_printer", words[0], "-c", str(service.config)]
+    done = subprocess.run(
+        [*command, *words[1:]], capture_output=True, text=True, timeout=60, check=False,
+        user=NOBODY.pw_uid, group=NOBODY.pw_gid, extra_groups=[], cwd="/",
+        env={**service.env, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "Permission denied; run this as the spool's owner, or as root" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert NAME not in done.stderr
+    assert service.jobs() == [before]
