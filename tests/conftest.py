@@ -49,5 +49,5 @@ def spool(tmp_path: Path) -> Spool:
 @pytest.fixture
 def store(spool: Spool, clock: Clock) -> Iterator[Store]:
     engine = open_database(spool.database)
-    yield Store(engine, {"pacs": 1, "wide": 3}, clock)
+    yield Store(engine, {"pacs": 1, "wide": 3}, clock, spool.journal)
     engine.dispose()

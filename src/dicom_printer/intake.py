@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +23,8 @@ from dicom_printer.config import Config, Service
 from dicom_printer.errors import BadValueError, SpoolError, TicketError
 from dicom_printer.folder_listing import Stability
 from dicom_printer.hotfolder import HotFolder
-from dicom_printer.jobs import table
-from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.jobs import rebuild, table
+from dicom_printer.jobs.store import Snapshot, State, Store
 from dicom_printer.rounds import Rounds
 from dicom_printer.spool import INCOMING, JOBS, Spool
 from dicom_printer.ticket import Ticket, is_job_id
@@ -127,6 +128,8 @@ class Intake:
         ]
         self._missing: dict[str, None] = {}
         """Jobs that have a directory in ``jobs``, and no row yet."""
+        self.rebuilt: Counter[str] = Counter()
+        """How many rows were made from journals, by the state of their jobs."""
         self._failed: list[str] = []
         self._troubles: list[str] = []
 
@@ -158,14 +161,31 @@ class Intake:
     def _all(self) -> list[Rounds]:
         return [*(collector.rounds for collector in self._collectors), self._rounds]
 
+    def catch_up(self) -> list[str]:
+        """Bring rows up to date that are older than their journals; return their jobs' ids."""
+        behind = rebuild.catch_up(self._store, self._spool.adopted())
+        if behind:
+            logger.warning("the job table was older than the journals of %d jobs", len(behind))
+        return behind
+
     def mend(self) -> None:
-        """Insert what has a directory in ``jobs`` but no row: the service died in between."""
+        """Insert what has a directory in ``jobs`` but no row.
+
+        The service died in between; or the job table was lost, and the journals say how far
+        each job had come.
+        """
         ids = self._spool.adopted()
         for i in range(0, len(ids), 500):
             batch = ids[i : i + 500]
             known = table.known(self._store, batch)
             self._missing |= dict.fromkeys(job_id for job_id in batch if job_id not in known)
+        # Those first that were begun: what repeats one of them must not go before it.
+        begun = {i for i in self._missing if self._spool.journal.written(i) is not None}
+        self._missing = dict.fromkeys(sorted(self._missing, key=lambda i: i not in begun))
         self._insert_missing()
+        if self.rebuilt:
+            said = ", ".join(f"{count} {state}" for state, count in self.rebuilt.items())
+            logger.warning("jobs that the job table lacked were rebuilt from journals: %s", said)
 
     def _insert_missing(self) -> int:
         inserted = 0
@@ -216,6 +236,11 @@ class Intake:
 
     def _insert(self, job_id: str) -> bool:
         self._missing[job_id] = None
+        state = rebuild.insert(self._store, job_id)
+        if state is not None:
+            self._missing.pop(job_id)
+            self.rebuilt[state] += 1
+            return state is State.READY
         try:
             ticket = self._spool.ticket(job_id)
         except TicketError as error:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from dicom_printer import __version__
 from dicom_printer.config import Config
+from dicom_printer.errors import SpoolError
 from dicom_printer.intake import Intake
 from dicom_printer.jobs import table
 from dicom_printer.jobs.running import LostClaimError, Running
@@ -54,7 +55,7 @@ def _look_after(running: Running, error: BaseException | None) -> None:
     """Take a job from a worker that ended with `error`."""
     if isinstance(error, LostClaimError):
         raise error
-    if isinstance(error, sa.exc.OperationalError):
+    if isinstance(error, sa.exc.OperationalError | SpoolError):
         # Raises again while the table cannot be written; the job is kept until it can.
         running.put_back("the job table could not be written")
     elif error is not None:
@@ -64,6 +65,12 @@ def _look_after(running: Running, error: BaseException | None) -> None:
             f"the action broke ({type(error).__name__}); see the service's log, "
             "then `dicom-printer retry JOB`",
         )
+
+
+def _said(error: sa.exc.OperationalError | SpoolError) -> str:
+    if isinstance(error, SpoolError):
+        return str(error)
+    return f"the job table cannot be written: {error.orig}; see `df`"
 
 
 class Changes:
@@ -129,7 +136,7 @@ class Service:
         engine = open_database(self._spool.database)
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
-        self._store = Store(engine, limits)
+        self._store = Store(engine, limits, journal=self._spool.journal)
         self._changes = Changes(engine)
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
@@ -138,6 +145,7 @@ class Service:
             self._spool, self._config.remote, renderer, lambda: self._must_stop
         )
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
+        self._intake.catch_up()
         recovered = table.recover(self._store)
         if recovered:
             logger.warning("%d jobs were running when the service ended; they go on", recovered)
@@ -156,9 +164,9 @@ class Service:
                 notify("WATCHDOG=1")
                 try:
                     self._turn(pool, rang)
-                except sa.exc.OperationalError as error:
+                except (sa.exc.OperationalError, SpoolError) as error:
                     # A full disk, above all: nothing is lost, so wait until it has passed.
-                    logger.error("the job table cannot be written: %s; see `df`", error.orig)
+                    logger.error("%s", _said(error))
                     self._wake.set()  # what rang is not done yet
                     time.sleep(_TROUBLED_S)
             self._drain()
@@ -212,8 +220,8 @@ class Service:
                 self._must_stop = True
             try:
                 self._reap()
-            except sa.exc.OperationalError as error:
-                logger.error("the job table cannot be written: %s; see `df`", error.orig)
+            except (sa.exc.OperationalError, SpoolError) as error:
+                logger.error("%s", _said(error))
                 if time.monotonic() >= deadline:
                     return  # the next start recovers what is left running
             notify("WATCHDOG=1")

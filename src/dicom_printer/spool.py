@@ -23,6 +23,7 @@ from typing import Any
 from dicom_printer import ticket as tickets
 from dicom_printer.durable import Readable, explained, fsync_directory, write
 from dicom_printer.errors import SpoolError, TicketError
+from dicom_printer.journal import Journal
 from dicom_printer.ticket import Ticket
 
 TMP, INCOMING, JOBS, REJECTED = "tmp", "incoming", "jobs", "rejected"
@@ -48,6 +49,11 @@ class Spool:
     def database(self) -> Path:
         """The file of the embedded job table."""
         return self.root / "jobs.sqlite3"
+
+    @property
+    def journal(self) -> Journal:
+        """What is written beside the documents of the adopted jobs."""
+        return Journal(self.root / JOBS)
 
     def create(self) -> None:
         """Make the directories that are missing, for the owner's eyes only.

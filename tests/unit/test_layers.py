@@ -25,6 +25,7 @@ LAYERS = [
     {"keys"},
     {"attributes", "keywords", "placeholders", "gray", "folder_listing"},
     {"jobs", "spool"},
+    {"journal"},
     {"ticket", "config", "durable"},
     {"expressions"},
     {"errors", "__init__"},

@@ -75,7 +75,7 @@ def job_table(spool: Spool) -> Iterator[Store]:
     """
     engine = open_database(spool.database)
     try:
-        yield Store(engine)
+        yield Store(engine, journal=spool.journal)
     except sa.exc.DatabaseError as error:
         raise SpoolError(
             f"the job table {spool.database} cannot be used: {error.orig}",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dicom_printer.errors import OutcomeUnknownError
+from dicom_printer.jobs.record import record
 from dicom_printer.jobs.running import Running
 from dicom_printer.jobs.schema import film
 from dicom_printer.jobs.store import log
@@ -97,6 +98,7 @@ def sending(running: Running, remote: str, nth: int, films: Sequence[Film]) -> N
             values = {"key": each.key, "number": each.number, "pages": list(each.pages)}
             values |= {"remote": remote, "nth": nth}
             c.execute(sa.insert(film).values(job=running.id, sent=now, **values))
+        record(running.store, c, now, running.id, films=_keys(films))
 
 
 def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> None:
@@ -107,6 +109,7 @@ def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> 
         if status:
             spoken = ", ".join(f.spoken for f in films)
             log(c, now, running.id, "warning", f"{spoken}: {remote} answered 0x{status:04X}")
+        record(running.store, c, now, running.id, films=_keys(films))
 
 
 def refused(running: Running, films: Sequence[Film]) -> None:
@@ -114,17 +117,27 @@ def refused(running: Running, films: Sequence[Film]) -> None:
     with running.store.writing() as (c, now):
         running.confirm(c, now)
         c.execute(sa.delete(film).where(_these(running, films)))
+        record(running.store, c, now, running.id, films=_keys(films))
 
 
 def _these(running: Running, films: Sequence[Film]) -> sa.ColumnElement[bool]:
-    return sa.and_(film.c.job == running.id, film.c.key.in_([f.key for f in films]))
+    return sa.and_(film.c.job == running.id, film.c.key.in_(_keys(films)))
 
 
-def settle(c: sa.Connection, now: float, job_id: str, verb: str, user: str) -> None:
+def _keys(films: Sequence[Film]) -> list[str]:
+    return [each.key for each in films]
+
+
+def settle(c: sa.Connection, now: float, job_id: str, verb: str, user: str) -> list[str]:
     """Settle the films in doubt by the word of a person who has looked at the printer.
 
     ``release`` says that they came out, ``retry`` that they did not. Any other verb
     leaves them in doubt.
+
+    Returns
+    -------
+    list of str
+        The keys of the films that were in doubt.
     """
     doubtful = in_doubt(c, job_id)
     these = sa.and_(film.c.job == job_id, film.c.status.is_(None))
@@ -135,3 +148,4 @@ def settle(c: sa.Connection, now: float, job_id: str, verb: str, user: str) -> N
     elif verb == "retry" and doubtful:
         c.execute(sa.delete(film).where(these))
         log(c, now, job_id, "film", f"{spoken}: not printed, by the word of a person", user)
+    return _keys(doubtful)

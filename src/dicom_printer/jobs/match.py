@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
+from dicom_printer.jobs.record import record
 from dicom_printer.jobs.schema import job
-from dicom_printer.jobs.store import State, Store, log
+from dicom_printer.jobs.store import State, Store
 
 _FROM = {State.HELD, State.READY}
 _SHOWN = _FROM | {State.RUNNING}
@@ -98,4 +99,4 @@ def go_on(
                 f"job {was.id[:8]} changed meanwhile, or is running",
                 "look again: `dicom-printer show JOB`; a running one must be held first",
             )
-        log(c, now, was.id, "match", text, user)
+        record(store, c, now, was.id, "match", text, user)

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
 from dicom_printer.jobs import films
+from dicom_printer.jobs.record import record
 from dicom_printer.jobs.schema import job, remote
-from dicom_printer.jobs.store import Snapshot, State, Store, log
+from dicom_printer.jobs.store import Snapshot, State, Store
 
 BY_PERSON = "by a person"
 
@@ -100,15 +101,16 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
         if row.state == State.RUNNING:
             request = {"verb": operation.verb, "user": operation.user, "reason": operation.reason}
             c.execute(sa.update(job).where(job.c.id == job_id).values(request=request))
-            log(c, now, job_id, "asked", operation.text, operation.user)
+            record(store, c, now, job_id, "asked", operation.text, operation.user)
             return False
         c.execute(
             sa.update(job)
             .where(job.c.id == job_id)
             .values(updated=now, request=sa.null(), **_values(operation))
         )
+        settled: list[str] = []
         if row.reason == OutcomeUnknownError.reason:
-            films.settle(c, now, job_id, operation.verb, operation.user)
+            settled = films.settle(c, now, job_id, operation.verb, operation.user)
         if fresh is not None:
             begin: dict[str, Any] = {
                 "snapshot": fresh.snapshot,
@@ -120,7 +122,8 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
             # The person knows better than our last attempt whether the remote is there.
             name = row.remote or _remote_of_step(row.snapshot["steps"], row.step)
             c.execute(sa.update(remote).where(remote.c.name == name).values(down_until=now))
-        log(c, now, job_id, operation.verb, operation.text, operation.user)
+        by = operation.user
+        record(store, c, now, job_id, operation.verb, operation.text, by, films=settled)
     return True
 
 

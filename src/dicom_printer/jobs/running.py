@@ -6,14 +6,17 @@ Every write says which fence it holds: a worker whose job was taken from it rais
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from dicom_printer.jobs import record
 from dicom_printer.jobs.remotes import Down, down, free_slot, used_slots
 from dicom_printer.jobs.schema import instance, job
 from dicom_printer.jobs.store import Snapshot, State, Store, log
+from dicom_printer.journal import Accepted, Line
 
 
 class LostClaimError(Exception):
@@ -114,7 +117,8 @@ class Running:
                 reason="",
                 error="",
             )
-            log(c, now, self.id, "step", detail)
+            # After a power cut the step may be carried out again: it is not worth a wait.
+            record.record(self.store, c, now, self.id, "step", detail, durable=False)
         self.step, self.remote, self.failures, self.give_up_at = step, None, 0, None
 
     def set_pages(self, pages: int) -> None:
@@ -123,15 +127,18 @@ class Running:
             self._write(c, now, pages=pages)
 
     def accepted(self, name: str) -> set[str]:
-        """Return the SOP Instance UIDs of this job that the remote has acknowledged."""
-        with self.store.reading() as c:
-            return set(
-                c.execute(
-                    sa.select(instance.c.sop_instance_uid).where(
-                        instance.c.job == self.id, instance.c.remote == name
-                    )
-                ).scalars()
-            )
+        """Return the SOP Instance UIDs of this job that the remote has acknowledged.
+
+        Those that only the journal knows are entered into the table: it could not be written
+        when they were acknowledged, or is an older one.
+        """
+        uids, lacking = record.accepted(self.store, self.id, name)
+        if lacking:
+            with self.store.writing() as (c, now):
+                self._write(c, now)
+                rows = [each.model_dump() | {"job": self.id} for each in lacking]
+                c.execute(sa.insert(instance), rows)
+        return uids
 
     def sends_as(self, identity: str) -> bool:
         """Write down whose the pages are, before the first goes out; tell whether it holds.
@@ -145,17 +152,29 @@ class Running:
             was = c.execute(sa.select(job.c.sent_as).where(job.c.id == self.id)).scalar()
             if was is None:
                 self._write(c, now, sent_as=identity)
+                record.record(self.store, c, now, self.id)
             return was in {None, identity}
 
     def accept(self, name: str, page: int, uid: str, status: int) -> None:
-        """Record that the remote acknowledged an instance, as its answer arrives."""
-        with self.store.writing() as (c, now):
-            # A crash after this is another one: the job got further than at the last.
-            self._write(c, now, crashes=0)
-            values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
-            c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
-            if status:
-                log(c, now, self.id, "warning", f"page {page}: {name} answered 0x{status:04X}")
+        """Record that the remote acknowledged an instance, as its answer arrives.
+
+        In the journal first: it is so, whether or not the table can be written now. And in
+        the table, whether or not the journal could be.
+        """
+        values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
+        try:
+            if self.store.journal is not None:
+                # Not the table's clock: that may be the very thing that is gone.
+                each = Accepted.model_validate(values | {"at": time.time()})
+                self.store.journal.append(self.id, Line(accepted=[each]))
+        finally:
+            with self.store.writing() as (c, now):
+                # A crash after this is another one: the job got further than at the last.
+                self._write(c, now, crashes=0)
+                c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
+                if status:
+                    said = f"page {page}: {name} answered 0x{status:04X}"
+                    log(c, now, self.id, "warning", said)
 
     def requested(self) -> dict[str, str] | None:
         """Return what an operator asked of this job while it runs, None for nothing."""
@@ -172,7 +191,11 @@ class Running:
         with self.store.writing() as (c, now):
             # What an operator asked this moment stays with the job until it is carried out.
             self._write(c, now, slot=None, step=self.step, attributes=self.attributes, **values)
-            log(c, now, self.id, what, detail, user)
+            # A job that is ready again has nothing new to say: rebuilt, it goes on from before.
+            if values["state"] is State.READY:
+                log(c, now, self.id, what, detail, user)
+            else:
+                record.record(self.store, c, now, self.id, what, detail, user)
 
     def put_back(self, why: str) -> None:
         """Make the job ready again; nothing counts as a failure."""

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import sqlalchemy as sa
 
 from dicom_printer.jobs.schema import event
+from dicom_printer.journal import Journal
 
 WAITS_FOR_REMOTE = "remote unreachable"
 """The reason of the jobs that are woken together when their remote answers again."""
@@ -46,11 +47,14 @@ class Store:
         How many associations each remote admits; 1 for a remote that is not named.
     clock : callable
         Seconds since the epoch.
+    journal : Journal, optional
+        What is written beside the documents, so that the database can be rebuilt.
     """
 
     engine: sa.Engine
     limits: Mapping[str, int] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
+    journal: Journal | None = None
 
     @contextmanager
     def writing(self) -> Iterator[tuple[sa.Connection, float]]:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dicom_printer.errors import OutcomeUnknownError
 from dicom_printer.jobs import films
+from dicom_printer.jobs.record import record
 from dicom_printer.jobs.remotes import free_slot, used_slots
 from dicom_printer.jobs.running import Running
 from dicom_printer.jobs.schema import job, node
@@ -165,8 +166,10 @@ def recover(store: Store) -> int:
                 .where(job.c.id == row.id)
                 .values(slot=None, fence=row.fence + 1, crashes=crashes, updated=now, **values)
             )
-            held = values["state"] is State.HELD
-            log(c, now, row.id, "held" if held else "recovered", why)
+            if values["state"] is State.HELD:
+                record(store, c, now, row.id, "held", why)
+            else:
+                log(c, now, row.id, "recovered", why)
     return len(rows)
 
 
