@@ -2,6 +2,7 @@
 # make test   all tests
 # make check  ruff and mypy
 # make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES
+# make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ KILLS  ?= 100
 JOBS   ?= 500
 NODES  ?= 1
 
-.PHONY: demo test check chaos clean
+.PHONY: demo test check chaos bench bench-short clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
@@ -28,6 +29,12 @@ check: $(VENV)/.dev
 chaos: $(VENV)/.dev
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed $(SEED) --kills $(KILLS) --jobs $(JOBS) --nodes $(NODES)
 
+bench: $(VENV)/.bench
+	PDF2DCM_PYTHON=$(VENV)-pdf2dcm/bin/python $(VENV)/bin/python -m benchmarks
+
+bench-short: $(VENV)/.bench
+	$(VENV)/bin/python -m benchmarks --short
+
 $(VENV)/.demo: pyproject.toml packaging/system-packages
 	packaging/system-packages demo
 	$(PYTHON) -m venv $(VENV)
@@ -40,10 +47,19 @@ $(VENV)/.dev: pyproject.toml packaging/system-packages
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	touch $@ $(VENV)/.demo
 
+# pdf2dcm pins the versions of its libraries, so it cannot live beside ours.
+$(VENV)/.bench: pyproject.toml packaging/system-packages
+	packaging/system-packages bench
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[bench]'
+	$(PYTHON) -m venv $(VENV)-pdf2dcm
+	$(VENV)-pdf2dcm/bin/pip install --quiet --disable-pip-version-check 'pdf2dcm==0.7.2'
+	touch $@
+
 # The film printer of the tests that is neither DCMTK nor pynetdicom; nothing of it is shipped.
 tests/film_peer/node_modules: tests/film_peer/package-lock.json | $(VENV)/.dev
 	npm ci --prefix tests/film_peer --ignore-scripts --no-audit --no-fund
 	touch $@
 
 clean:
-	rm -rf $(VENV) tests/film_peer/node_modules .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) $(VENV)-pdf2dcm tests/film_peer/node_modules .mypy_cache .ruff_cache .pytest_cache dist build

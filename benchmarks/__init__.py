@@ -1,0 +1,1 @@
+"""What `make bench` runs: the service beside what people use today, on the same documents."""
