@@ -153,6 +153,8 @@ class Workflow:
         """Do what ``on_error`` says; True where the job goes on with the next step."""
         text = f"{label}: {error}"
         logger.warning("job %s: %s", running.id[:8], text)
+        if not isinstance(error, _KnownDownError):  # who did not try did not fail
+            running.store.figures.failed(error.reason, str(raw.get("remote", "")))
         if error.verdict is Verdict.UNKNOWN:
             # Before anything else that is wanted of the job: it may be done already.
             self._note_remote(running, common, raw, error)

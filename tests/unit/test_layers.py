@@ -26,7 +26,7 @@ LAYERS = [
     {"attributes", "keywords", "placeholders", "gray", "folder_listing"},
     {"jobs", "spool"},
     {"journal"},
-    {"ticket", "config", "durable"},
+    {"ticket", "config", "durable", "figures"},
     {"expressions"},
     {"errors", "__init__"},
 ]

@@ -455,4 +455,5 @@ def test_a_failure_to_match_goes_by_its_own_policy(
     carry_on(workflow, store)
     found = shown(store, job_id)
     assert found["state"] == state
-    assert look.remotes(store).get("pacs", {"up": True})["up"], "it answered"
+    assert look.remotes(store)["pacs"]["up"], "it answered"
+    assert store.figures.failures == {("no match", "pacs"): 1}

@@ -14,6 +14,7 @@ from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
 from dicom_printer.spool import INCOMING
 
+_REMOTE = {True: "up", False: "down", None: "not asked yet"}
 _WAITING = ("ready", "running", "suspended", "held")
 
 
@@ -45,7 +46,7 @@ def _status(access: Access) -> dict[str, Any]:
         printers[name]["last_error"] = error
     seen = look.remotes(access.store)
     remotes = {
-        name: {"ae_title": r.ae_title, "address": f"{r.host}:{r.port}", "up": True, "waiting": 0}
+        name: {"ae_title": r.ae_title, "address": f"{r.host}:{r.port}", "up": None, "waiting": 0}
         | seen.get(name, {})
         for name, r in config.remote.items()
     }
@@ -62,7 +63,7 @@ def _status(access: Access) -> dict[str, Any]:
         "remotes": remotes,
     }
     held = any(p["held"] for p in printers.values())
-    down = any(not r["up"] for r in remotes.values())
+    down = any(r["up"] is False for r in remotes.values())
     found["healthy"] = runs and not (held or down or troubles or found["rejected"])
     return found
 
@@ -91,7 +92,7 @@ def _print_status(found: dict[str, Any]) -> None:
                     name,
                     r["ae_title"],
                     r["address"],
-                    "up" if r["up"] else "down",
+                    _REMOTE[r["up"]],
                     r["waiting"] or "",
                     output.clock(r.get("next_attempt")),
                     r.get("error", ""),

@@ -110,6 +110,7 @@ def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> 
             spoken = ", ".join(f.spoken for f in films)
             log(c, now, running.id, "warning", f"{spoken}: {remote} answered 0x{status:04X}")
         record(running.store, c, now, running.id, films=_keys(films))
+    running.store.figures.sent(remote, sum(len(f.pages) for f in films))
 
 
 def refused(running: Running, films: Sequence[Film]) -> None:

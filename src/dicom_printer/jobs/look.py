@@ -168,7 +168,10 @@ def counts(store: Store) -> list[dict[str, Any]]:
 
 
 def remotes(store: Store) -> dict[str, dict[str, Any]]:
-    """Return for each remote that jobs wait for or that is down what is known of it."""
+    """Return for each remote that jobs wait for or that was asked what is known of it.
+
+    ``up`` is None where nobody has asked it, or nobody again since it failed.
+    """
     query = (
         sa.select(job.c.remote, sa.func.count().label("waiting"))
         .where(job.c.state == State.READY, job.c.remote.is_not(None))
@@ -176,19 +179,21 @@ def remotes(store: Store) -> dict[str, dict[str, Any]]:
     )
     with store.reading() as c:
         found: dict[str, dict[str, Any]] = {
-            r.remote: {"waiting": r.waiting, "up": True} for r in c.execute(query)
+            r.remote: {"waiting": r.waiting, "up": None} for r in c.execute(query)
         }
         now = store.clock()
         for r in c.execute(sa.select(remote)):
-            if r.down_until <= now and r.name not in found:
-                continue  # nobody waits for it, so nobody has asked it since
-            found.setdefault(r.name, {"waiting": 0}).update(
-                up=False,
-                error=r.error,
-                since=r.since,
-                failures=r.failures,
-                next_attempt=r.down_until,
-            )
+            known = found.setdefault(r.name, {"waiting": 0, "up": None})
+            if not r.failures:
+                known.update(up=True, since=r.since)
+            elif r.down_until > now or known["waiting"]:
+                known.update(
+                    up=False,
+                    error=r.error,
+                    since=r.since,
+                    failures=r.failures,
+                    next_attempt=r.down_until,
+                )
     return found
 
 

@@ -1,9 +1,14 @@
-"""The remotes in the job table: their associations in use, and which of them are down."""
+"""The remotes in the job table: their associations in use, which of them are down, which up.
+
+A remote has a row from when it was first asked: with failures while it is down, with none
+since it answered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -41,7 +46,8 @@ def used_slots(c: sa.Connection) -> dict[str, set[int]]:
 def free_slot(c: sa.Connection, store: Store, name: str, used: set[int]) -> int | None:
     """Return the lowest association of a remote that is not in use, None where all are."""
     # A remote that failed is tried by one job at a time until it answers again.
-    failing = c.execute(sa.select(remote.c.name).where(remote.c.name == name)).first()
+    failed = sa.and_(remote.c.name == name, remote.c.failures > 0)
+    failing = c.execute(sa.select(remote.c.name).where(failed)).first()
     limit = 1 if failing else store.limits.get(name, 1)
     return next((slot for slot in range(limit) if slot not in used), None)
 
@@ -64,10 +70,7 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
         failures = row.failures + 1 if row else 1
         until = now + delay(failures)
         values = {"failures": failures, "down_until": until, "error": error}
-        if row:
-            c.execute(sa.update(remote).where(remote.c.name == name).values(values))
-        else:
-            c.execute(sa.insert(remote).values(name=name, since=now, **values))
+        _put(c, row, name, values if row and row.failures else values | {"since": now})
         c.execute(
             sa.update(job)
             .where(_waits_for(name), job.c.not_before < until)
@@ -79,11 +82,19 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
 def remote_up(store: Store, name: str) -> None:
     """Record that a remote answers, and let every job come that waits for it."""
     with store.reading() as c:
-        if c.execute(sa.select(remote.c.name).where(remote.c.name == name)).first() is None:
+        if c.execute(sa.select(remote.c.failures).where(remote.c.name == name)).scalar() == 0:
             return  # as nearly always: nothing to write
     with store.writing() as (c, now):
-        c.execute(sa.delete(remote).where(remote.c.name == name))
+        row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+        _put(c, row, name, {"failures": 0, "down_until": 0.0, "since": now, "error": ""})
         c.execute(sa.update(job).where(_waits_for(name)).values(not_before=None, updated=now))
+
+
+def _put(c: sa.Connection, row: object, name: str, values: dict[str, Any]) -> None:
+    if row:
+        c.execute(sa.update(remote).where(remote.c.name == name).values(values))
+    else:
+        c.execute(sa.insert(remote).values(name=name, **values))
 
 
 def _waits_for(name: str) -> sa.ColumnElement[bool]:

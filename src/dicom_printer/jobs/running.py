@@ -161,6 +161,7 @@ class Running:
         In the journal first: it is so, whether or not the table can be written now. And in
         the table, whether or not the journal could be.
         """
+        self.store.figures.sent(name)
         values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
         try:
             if self.store.journal is not None:
@@ -234,6 +235,7 @@ class Running:
     def finish(self) -> None:
         """End the job: every step was carried out."""
         self._end(State.DONE, "", "", "")
+        self.store.figures.delivered(self.printer, self.store.clock() - self.created)
 
     def _end(self, state: State, reason: str, error: str, user: str, **values: Any) -> None:
         self._leave(

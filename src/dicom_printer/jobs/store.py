@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import sqlalchemy as sa
 
+from dicom_printer.figures import Figures
 from dicom_printer.jobs.schema import event
 from dicom_printer.journal import Journal
 
@@ -49,12 +50,15 @@ class Store:
         Seconds since the epoch.
     journal : Journal, optional
         What is written beside the documents, so that the database can be rebuilt.
+    figures : Figures
+        Where what is done with this table is counted.
     """
 
     engine: sa.Engine
     limits: Mapping[str, int] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
     journal: Journal | None = None
+    figures: Figures = field(default_factory=Figures)
 
     @contextmanager
     def writing(self) -> Iterator[tuple[sa.Connection, float]]:

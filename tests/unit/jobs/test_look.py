@@ -4,7 +4,7 @@ from jobs_made import Clock, claim, submit
 from dicom_printer.errors import NoSuchJobError, UsageError
 from dicom_printer.jobs import look
 from dicom_printer.jobs.operate import Operation, operate
-from dicom_printer.jobs.remotes import remote_down
+from dicom_printer.jobs.remotes import remote_down, remote_up
 from dicom_printer.jobs.store import Store
 
 
@@ -74,7 +74,22 @@ def test_a_remote_that_nobody_waits_for_is_not_down_for_ever(store: Store, clock
     remote_down(store, "pacs", "connection refused", lambda _: 60)
     assert look.remotes(store)["pacs"]["up"] is False
     clock.forward(60)
-    assert look.remotes(store) == {}
+    assert look.remotes(store)["pacs"]["up"] is None, "nobody has asked since"
+
+
+def test_a_remote_is_up_since_it_first_answered(store: Store, clock: Clock) -> None:
+    assert look.remotes(store) == {}, "nobody has asked any"
+    first = clock()
+    remote_up(store, "pacs")
+    clock.forward(60)
+    remote_up(store, "pacs")
+    assert look.remotes(store)["pacs"] == {"waiting": 0, "up": True, "since": first}
+    failed = clock()
+    remote_down(store, "pacs", "connection refused", lambda _: 60)
+    assert look.remotes(store)["pacs"]["since"] == failed
+    clock.forward(10)
+    remote_down(store, "pacs", "connection refused", lambda _: 60)
+    assert look.remotes(store)["pacs"]["since"] == failed, "of the first failure"
 
 
 def test_a_remote_that_is_down_says_why_and_until_when(store: Store) -> None:
