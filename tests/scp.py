@@ -12,6 +12,7 @@ Every fault is a plain attribute: a test may change it while the store runs.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from contextlib import suppress
@@ -70,6 +71,8 @@ class ScriptedSCP:
     maximum_associations: int = 100
     require_called_ae_title: bool = False
     require_calling: tuple[str, ...] = ()
+    tls: ssl.SSLContext | None = None
+    """Speak TLS with this."""
     keep_datasets: bool = False
     """Keep the datasets too, not only that they came."""
 
@@ -127,6 +130,7 @@ class ScriptedSCP:
         # as start_server does it, but stopped within 20 ms instead of 500
         self._server = ae.make_server(
             (self.host, self.port),
+            ssl_context=self.tls,
             evt_handlers=handlers,
             server_class=ThreadedAssociationServer,
         )

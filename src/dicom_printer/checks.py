@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_printer import actions, config, placeholders, ppd
+from dicom_printer import actions, certificates, config, placeholders, ppd
 from dicom_printer.attributes import check_value, name_of
 from dicom_printer.config import Config, Mistake, RemoteStep, dotted, nearest, of_model
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import BadValueError, ConfigError
 from dicom_printer.keywords import keyword
 
@@ -40,6 +41,8 @@ def check(path: Path) -> tuple[Config | None, list[Mistake]]:
     raw, unset = config.read(path)
     found, mistakes = config.parse(path, raw, unset)
     mistakes.extend(_names(raw))
+    if found is not None:
+        mistakes.extend(_of_tls(found, certificates.mistakes))
     workflows = raw.get("workflow")
     for name, steps in workflows.items() if isinstance(workflows, dict) else ():
         if not isinstance(steps, list):
@@ -50,6 +53,17 @@ def check(path: Path) -> tuple[Config | None, list[Mistake]]:
             if isinstance(step, dict):
                 mistakes.extend(_step(raw, step, ("workflow", name, i)))
     return found, mistakes
+
+
+def warnings(found: Config) -> list[Mistake]:
+    """Return what a configuration without mistakes allows, and what is no good all the same."""
+    return list(_of_tls(found, certificates.warnings))
+
+
+def _of_tls(found: Config, look: Callable[[TLS], Iterator[tuple[str, str]]]) -> Iterator[Mistake]:
+    for name, remote in found.remote.items():
+        for key, text in look(remote.tls) if remote.tls is not None else ():
+            yield Mistake(dotted("remote", name, "tls", key), text)
 
 
 def _names(raw: dict[str, Any]) -> Iterator[Mistake]:

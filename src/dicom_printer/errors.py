@@ -200,6 +200,12 @@ class RemoteUnreachableError(RemoteError):
     remedy = "it is tried again by itself; see `dicom-printer echo REMOTE`"
 
 
+class RemoteTLSError(RemoteUnreachableError):
+    """No encrypted connection with the right peer came about; nothing was sent in the clear."""
+
+    reason = "tls failed"
+
+
 class NoAnswerError(RemoteError):
     """The association was there, and then the answer to a request did not come."""
 

@@ -90,8 +90,8 @@ def orthanc(running: real_peers.Orthanc) -> real_peers.Orthanc:
 
 
 def test_echo(dcmtk: real_peers.StoreSCP, orthanc: real_peers.Orthanc) -> None:
-    assert 0 < network.echo(remote(dcmtk.port)) < 5
-    assert 0 < network.echo(remote(orthanc.port)) < 5
+    assert 0 < network.echo(remote(dcmtk.port)).seconds < 5
+    assert 0 < network.echo(remote(orthanc.port)).seconds < 5
 
 
 @pytest.mark.parametrize("syntax", network.UNCOMPRESSED)

@@ -1,7 +1,9 @@
 # ruff: noqa: E501 - a mistake and its message stand on one line
+import os
 from pathlib import Path
 
 import pytest
+from certificates_made import Authority
 
 from dicom_printer import checks
 from dicom_printer.errors import ConfigError
@@ -90,6 +92,20 @@ def test_all_mistakes_come_at_once_those_of_the_structure_too() -> None:
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert all(line.startswith("dicom-printer.toml: ") for line in lines)
+
+
+def test_the_files_of_tls(tmp_path: Path) -> None:
+    pair = Authority(tmp_path).issue("we", days=3)
+    port = "port = 104\n"
+    assert mistakes(port, f'{port}tls = {{ cert = "{pair.cert}", key = "{pair.key}" }}\n') == []
+    found, _ = checks.check(Path("dicom-printer.toml"))
+    assert found is not None
+    (warning,) = checks.warnings(found)
+    assert str(warning).startswith(f"remote.pacs.tls.cert: {pair.cert}: ")
+    assert mistakes(port, f'{port}tls = {{ ca = "certs/ca.crt" }}\n') == [
+        f"remote.pacs.tls.ca: {Path('certs/ca.crt').resolve()} cannot be read by "
+        f"user {os.geteuid()}: No such file or directory"
+    ]
 
 
 def test_a_workflow_without_steps() -> None:

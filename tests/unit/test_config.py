@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from dicom_printer import config
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import ConfigError
 
 GOOD = """
@@ -173,3 +174,32 @@ def test_what_an_association_request_cannot_say(line: str, words: str) -> None:
         mistakes(GOOD.replace("max_pdu = 65536", line)),
     ):
         assert found and all(words in mistake for mistake in found)
+
+
+def tls_of(tmp_path: Path, said: str) -> TLS | None:
+    file = tmp_path / "dicom-printer.toml"
+    text = '[service]\nspool = "spool"\n[remote.pacs]\nae_title = "P"\nhost = "h"\nport = 104\n'
+    file.write_text(f"{text}tls = {said}\n")
+    return config.load(file).remote["pacs"].tls
+
+
+def test_tls_in_its_forms(tmp_path: Path) -> None:
+    assert tls_of(tmp_path, "false") is None
+    assert tls_of(tmp_path, "true") == tls_of(tmp_path, "{}") == TLS()
+    found = tls_of(tmp_path, '{ ca = "certs/ca.crt", cert = "/etc/we.crt", key = "" }')
+    assert found == TLS(ca=tmp_path / "certs" / "ca.crt", cert=Path("/etc/we.crt"))
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "text"),
+    [
+        ('{ cacert = "x" }', "remote.pacs.tls.cacert", 'unknown key; did you mean "cert"?'),
+        ('{ key = "x" }', "remote.pacs.tls", "`key` is stated, but no `cert`"),
+        ('{ server_name = ".example" }', "remote.pacs.tls.server_name", "must be a host name"),
+        ('"yes"', "remote.pacs.tls", "should be"),
+    ],
+)
+def test_mistakes_in_tls(tmp_path: Path, said: str, key: str, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tls_of(tmp_path, said)
+    assert f"{key}: {text}" in str(caught.value)

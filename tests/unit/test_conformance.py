@@ -10,7 +10,8 @@ import pytest
 from dicom_printer import network
 from dicom_printer.actions import store
 from dicom_printer.config.models import Network, Remote
-from dicom_printer.network import print_status, printing
+from dicom_printer.config.tls import TLS
+from dicom_printer.network import print_status, printing, tls
 from dicom_printer.network.find import PATIENT_ROOT, PENDING, WORKLIST
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +151,17 @@ def test_every_table_of_the_seed_is_shown_by_a_test() -> None:
     rows = table("## 10 What shows it")
     shown = {number for row in rows for number in row[0].split(", ")}
     assert shown >= set(SEED_TABLES)
+
+
+def test_the_cipher_suites() -> None:
+    remote = Remote(ae_title="PACS", host="pacs.example", port=2762, tls=TLS())
+    arguments = tls.arguments(remote)
+    assert arguments is not None
+    offered: dict[str, set[str]] = {"TLSv1.3": set(), "TLSv1.2": set()}
+    for suite in arguments[0].get_ciphers():
+        name = re.sub("AES(128|256)", r"WITH_AES_\1", suite["name"].replace("-", "_"))
+        offered[suite["protocol"]].add(name if name.startswith("TLS_") else f"TLS_{name}")
+    stated = {row[0]: row[1] for row in table("### 8.1 Secure transport connection profiles", 1)}
+    for version, names in offered.items():
+        said = stated[f"Cipher suites of {version.replace('v', ' ')}"]
+        assert set(said.split(", ")) == names

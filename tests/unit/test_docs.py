@@ -29,6 +29,7 @@ from dicom_printer.config import (
     Step,
 )
 from dicom_printer.config.models import Network
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import DicomPrinterError, StepError
 from dicom_printer.jobs import look
 
@@ -65,6 +66,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[service]": Service,
     "[network]": Network,
     "[remote.NAME]": Remote,
+    "tls": TLS,
     "[pages]": Pages,
     "[printer.NAME]": Printer,
     "[[workflow.NAME]]": Step,

@@ -23,7 +23,7 @@ LAYERS = [
     {"network", "mapping", "capture", "film", "pages", "ppd", "bell", "taking", "rounds"},
     {"matching"},
     {"keys"},
-    {"attributes", "keywords", "placeholders", "gray", "folder_listing"},
+    {"attributes", "keywords", "placeholders", "gray", "folder_listing", "certificates"},
     {"jobs", "spool"},
     {"journal"},
     {"ticket", "config", "durable", "figures"},
@@ -38,6 +38,7 @@ ONLY = {
     "watchdog": "bell",
     "rich": "cli",
     "regex": "expressions",
+    "cryptography": "certificates",
 }
 
 

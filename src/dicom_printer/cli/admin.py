@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import logging
 from typing import Any
 
 from dicom_printer import checks
@@ -11,6 +12,8 @@ from dicom_printer import config as configuration
 from dicom_printer.cli import output
 from dicom_printer.config import Config, Remote, nearest
 from dicom_printer.errors import StepError, UsageError
+
+logger = logging.getLogger(__name__)
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -20,6 +23,8 @@ def serve(args: argparse.Namespace) -> int:
 
     config = checks.load(args.config)
     Spool(config.service.spool).become_owner()
+    for warning in checks.warnings(config):
+        logger.warning("%s: %s", args.config, warning)
     Service(config).run()
     return 0
 
@@ -29,6 +34,8 @@ def check(args: argparse.Namespace) -> int:
     found, mistakes = checks.check(args.config)
     if mistakes or found is None:
         raise configuration.report(args.config, mistakes)
+    for warning in checks.warnings(found):
+        print(f"{args.config}: warning: {warning}")
     names = f"{len(found.printer)} printers, {len(found.remote)} remotes"
     print(f"{args.config}: in order; {names}, {len(found.workflow)} workflows")
     return 0
@@ -45,13 +52,15 @@ def echo(args: argparse.Namespace) -> int:
         try:
             row |= _asked(remote, _film_printer(config, name))
         except StepError as error:
-            row |= {"state": "down", "ms": None, "printer": "", "error": error.message}
+            row |= {"state": "down", "ms": None, "tls": None, "printer": ""}
+            row["error"] = error.message
         rows.append(row)
     if args.json:
         output.print_json(rows)
     else:
-        columns = ["remote", "AE title", "address", "state", "ms", "printer", "error"]
-        output.console().print(output.table(columns, [list(row.values()) for row in rows]))
+        columns = ["remote", "AE title", "address", "state", "ms", "TLS", "printer", "error"]
+        shown = [list((row | {"tls": _encryption(row["tls"])}).values()) for row in rows]
+        output.console().print(output.table(columns, shown))
     healthy = all(row["state"] == "up" and row["printer"][:7] != "FAILURE" for row in rows)
     return 0 if healthy else 1
 
@@ -64,11 +73,19 @@ def _asked(remote: Remote, film_mode: str) -> dict[str, Any]:
     said = ""
     if film_mode:
         meta = printing.COLOR if film_mode == "color" else printing.GRAYSCALE
-        seconds, status = printing.look(remote, meta)
+        answered, status = printing.look(remote, meta)
         said = str(status) or "says nothing"
     else:
-        seconds = network.echo(remote)
-    return {"state": "up", "ms": round(1000 * seconds), "printer": said, "error": ""}
+        answered = network.echo(remote)
+    row = {"state": "up", "ms": round(1000 * answered.seconds), "tls": None}
+    if (tls := answered.tls) is not None:
+        row["tls"] = {"version": tls.version, "cipher": tls.cipher, "days": tls.days}
+    return row | {"printer": said, "error": ""}
+
+
+def _encryption(tls: dict[str, Any] | None) -> str:
+    """Return with what an association is encrypted, and how long the peer's certificate holds."""
+    return f"{tls['version']} {tls['cipher']}, {tls['days']} days" if tls else ""
 
 
 def _film_printer(config: Config, name: str) -> str:

@@ -179,7 +179,11 @@ def _absolute(path: Path, config: Config) -> Config:
         name: p.model_copy(update={"hot_folders": [base / f for f in p.hot_folders]})
         for name, p in config.printer.items()
     }
-    return config.model_copy(update={"service": service, "printer": printers})
+    remotes = {
+        name: r.model_copy(update={"tls": r.tls.below(base)}) if r.tls else r
+        for name, r in config.remote.items()
+    }
+    return config.model_copy(update={"service": service, "printer": printers, "remote": remotes})
 
 
 def _cross_check(path: Path, raw: dict[str, Any]) -> Iterator[Mistake]:

@@ -70,9 +70,9 @@ def _names(model: type[BaseModel], parts: tuple[str | int, ...]) -> set[str]:
         if field is None:
             continue
         inner: Any = field.annotation
-        # dict[str, Table] and list[Table]: the table is the last type argument.
-        while getattr(inner, "__args__", None):
-            inner = inner.__args__[-1]
+        # dict[str, Table], list[Table] and Table | None: the last type argument that is a type.
+        while arguments := [a for a in getattr(inner, "__args__", ()) if a is not type(None)]:
+            inner = arguments[-1]
         current = inner
     if not (isinstance(current, type) and issubclass(current, BaseModel)):
         return set()

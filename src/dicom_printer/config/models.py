@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from dicom_printer.config.tls import TLS, from_short
 from dicom_printer.config.units import Duration, Size
 from dicom_printer.expressions import compiled
 
@@ -130,6 +131,7 @@ class Remote(Table):
     host: Annotated[str, Field(min_length=1)]
     port: Port
     calling_ae_title: AETitle = "DICOM_PRINTER"
+    tls: Annotated[TLS | None, BeforeValidator(from_short)] = None
     character_set: CharacterSet = "ISO_IR 100"
     associations: Annotated[int, Field(ge=1, le=64)] = 1
     max_pdu: PDUSize = 16384

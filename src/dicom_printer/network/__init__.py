@@ -7,12 +7,12 @@ from dicom_printer.network.association import (
     SECONDARY_CAPTURE,
     Association,
     associate,
-    echo,
 )
 from dicom_printer.network.find import PATIENT_ROOT, WORKLIST, Found, query
 from dicom_printer.network.outcome import meaning
 from dicom_printer.network.receiver import Receiver
 from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
+from dicom_printer.network.verification import Answered, echo
 
 mend.apply()
 
@@ -23,6 +23,7 @@ __all__ = [
     "UNCOMPRESSED",
     "VERIFICATION",
     "WORKLIST",
+    "Answered",
     "Association",
     "Found",
     "Receiver",

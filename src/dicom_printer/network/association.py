@@ -16,7 +16,7 @@ from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import events, outcome
+from dicom_printer.network import events, outcome, tls, tls_outcome
 from dicom_printer.network.sockets import NegotiationLimit, hurry
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
@@ -50,10 +50,13 @@ class Association:
         Whom it is with.
     transfer_syntaxes : dict of str to tuple of str
         What the peer accepted, by abstract syntax.
+    tls : Session or None
+        With what it is encrypted.
     """
 
     def __init__(self, remote: Remote, raw: RawAssociation) -> None:
         self.remote = remote
+        self.tls = tls.session(raw)
         self.transfer_syntaxes: dict[str, tuple[str, ...]] = {}
         for context in raw.accepted_contexts:
             accepted = self.transfer_syntaxes.get(str(context.abstract_syntax), ())
@@ -203,14 +206,6 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
         association.close()
 
 
-def echo(remote: Remote) -> float:
-    """Verify a remote (C-ECHO): return the seconds it took, the association included."""
-    start = time.monotonic()
-    with associate(remote, [(VERIFICATION, UNCOMPRESSED)]) as association:
-        association.echo()
-        return time.monotonic() - start
-
-
 def _established(remote: Remote, contexts: Contexts) -> RawAssociation:
     """Try the remote's addresses, in the order of the name service, until one is there."""
     try:
@@ -229,6 +224,8 @@ def _established(remote: Remote, contexts: Contexts) -> RawAssociation:
         if raw.is_established:
             return raw
         waited_s = time.monotonic() - start
+        if (not_encrypted := tls_outcome.failure(remote, raw)) is not None:
+            raise not_encrypted
         if connected:
             raise _failure(remote, contexts, raw, waited_s)
     raise outcome.no_connection(remote, waited_s)
@@ -238,6 +235,7 @@ def _request(
     remote: Remote, contexts: Contexts, host: str, flow_and_scope: tuple[int, ...] | None
 ) -> tuple[RawAssociation, bool]:
     """Request an association; tell also whether TCP connected."""
+    encryption = tls.arguments(remote)
     limit = NegotiationLimit(remote.association_timeout + NEGOTIATION_GRACE_S)
     ae = AE(remote.calling_ae_title)
     ae.implementation_class_uid = UID(remote.implementation_class_uid)
@@ -255,6 +253,7 @@ def _request(
             contexts=[build_context(abstract, list(syntaxes)) for abstract, syntaxes in contexts],
             ae_title=remote.ae_title,
             max_pdu=remote.max_pdu,
+            tls_args=encryption,
             evt_handlers=[
                 (evt.EVT_CONN_OPEN, limit.opened),
                 (evt.EVT_DATA_SENT, hurry),

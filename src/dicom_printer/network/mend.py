@@ -1,4 +1,4 @@
-"""Three defects of pynetdicom 3.0.4, corrected in place.
+"""Four defects of pynetdicom 3.0.4, corrected in place.
 
 1. A lost answer. ``send_*`` pauses the association's own thread and then waits
    for the answer, but the pause takes effect only after that thread's next look
@@ -13,6 +13,10 @@
    that answers a request twice has thereby answered the one after it. Only an
    answer of the request's kind and with its Message ID (PS3.7 section 9.3) is
    handed on now; any other is dropped.
+4. A stuck reader. Whether an encrypted connection has data is asked of ``select``,
+   which sees a session ticket or a part of a record as well: the thread that also
+   sends then waits in its reading, and a peer that waits for our request is waited
+   for. The socket itself is asked now, see :class:`dicom_printer.network.tls.Socket`.
 
 All are private interfaces, so the version is pinned in pyproject.toml and
 checked here.
@@ -27,12 +31,16 @@ from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.sop_class import uid_to_service_class
+from pynetdicom.transport import AssociationSocket
+
+from dicom_printer.network.tls import Socket
 
 WRITTEN_FOR = "3.0.4"
 
 _send_msg = DIMSEServiceProvider.send_msg
 _get_msg = DIMSEServiceProvider.get_msg
 _serve_request = Association._serve_request
+_ready: Any = AssociationSocket.ready
 
 
 def _is_request(message: Any) -> bool:
@@ -104,6 +112,18 @@ def _serve_request_mended(self: Association, msg: Any, context_id: int) -> None:
             self.abort()
 
 
+def _ready_mended(self: AssociationSocket) -> bool:
+    """Tell whether there is data to be read, of an encrypted connection without waiting."""
+    found = bool(_ready.fget(self))
+    if not (found and isinstance(self.socket, Socket)):
+        return found
+    try:
+        return self.socket.has_data()
+    except (OSError, ValueError):
+        self.event_queue.put("Evt17")  # the transport connection is closed
+        return False
+
+
 def apply() -> None:
     """Correct pynetdicom; twice is once."""
     if pynetdicom.__version__ != WRITTEN_FOR:
@@ -115,3 +135,4 @@ def apply() -> None:
     setattr(DIMSEServiceProvider, "send_msg", _send_msg_mended)  # noqa: B010
     setattr(DIMSEServiceProvider, "get_msg", _get_msg_mended)  # noqa: B010
     setattr(Association, "_serve_request", _serve_request_mended)  # noqa: B010
+    setattr(AssociationSocket, "ready", property(_ready_mended))  # noqa: B010

@@ -119,9 +119,13 @@ def silence(remote: Remote) -> StepError:
 
 def broken_off(remote: Remote) -> StepError:
     """Say that the association request was answered with an abort or a closed connection."""
+    if remote.tls is not None:
+        see = "see that it accepts our certificate (its log says so), and that it is a DICOM port"
+    else:
+        see = "see that it is a DICOM port; where it is one for TLS, state `tls` for this remote"
     return RemoteUnreachableError(
         f"{where(remote)}: broke off instead of answering the association request",
-        "it is tried again by itself; if it lasts, see that the port is a DICOM port without TLS",
+        f"it is tried again by itself; if it lasts, {see}",
     )
 
 

@@ -22,6 +22,7 @@ from dicom_printer.network.association import Association, associate
 from dicom_printer.network.events import term
 from dicom_printer.network.normalized import Normalized, whatever
 from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
+from dicom_printer.network.verification import Answered
 
 logger = logging.getLogger(__name__)
 
@@ -232,20 +233,21 @@ def film_printer(
         yield FilmPrinter(association, meta, own_uids=own_uids)
 
 
-def look(remote: Remote, meta: str) -> tuple[float, PrinterStatus]:
+def look(remote: Remote, meta: str) -> tuple[Answered, PrinterStatus]:
     """Verify a film printer: C-ECHO where it takes that, and its status.
 
     Returns
     -------
-    tuple of float and PrinterStatus
-        The seconds it took, the association included, and what the printer says.
+    tuple of Answered and PrinterStatus
+        That it is there, and what the printer says.
     """
     start = time.monotonic()
     with associate(remote, [(meta, UNCOMPRESSED), (VERIFICATION, UNCOMPRESSED)]) as association:
         printer = FilmPrinter(association, meta)
         if VERIFICATION in association.transfer_syntaxes:
             association.echo()
-        return time.monotonic() - start, printer.status()
+        answered = Answered(time.monotonic() - start, association.tls)
+        return answered, printer.status()
 
 
 def reference(sop_class: str, uid: str) -> Dataset:

@@ -341,7 +341,7 @@ def test_echo_of_a_remote_that_is_not_there(
     assert code == 1
     assert "connection refused" in out
     assert run(capsys, "echo", "pasc")[0] == 2
-    monkeypatch.setattr(network, "echo", lambda remote: 0.005)
+    monkeypatch.setattr(network, "echo", lambda remote: network.Answered(0.005))
     assert run(capsys, "echo", "pacs")[0] == 0
 
 
