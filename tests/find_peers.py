@@ -141,7 +141,7 @@ def dcmqrscp(directory: Path) -> Iterator[DcmQRSCP]:
 
 
 @contextmanager
-def orthanc_worklist(directory: Path, worklist: Path) -> Iterator[Orthanc]:
+def orthanc_worklist(directory: Path, worklist: Path, **overrides: Any) -> Iterator[Orthanc]:
     """Run Orthanc with its worklist plug-in; entries lie in `worklist`."""
     write_entries(worklist)
     with orthanc(
@@ -150,6 +150,7 @@ def orthanc_worklist(directory: Path, worklist: Path) -> Iterator[Orthanc]:
         Worklists={"Enable": True, "Database": str(worklist)},
         DicomAlwaysAllowFind=True,
         DicomAlwaysAllowFindWorklist=True,
+        **overrides,
     ) as peer:
         yield peer
 
