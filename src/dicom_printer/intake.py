@@ -168,11 +168,11 @@ class Intake:
             logger.warning("the job table was older than the journals of %d jobs", len(behind))
         return behind
 
-    def mend(self) -> None:
+    def mend(self) -> list[str]:
         """Insert what has a directory in ``jobs`` but no row.
 
         The service died in between; or the job table was lost, and the journals say how far
-        each job had come.
+        each job had come. Returns what keeps others from being inserted.
         """
         ids = self._spool.adopted()
         for i in range(0, len(ids), 500):
@@ -186,6 +186,7 @@ class Intake:
         if self.rebuilt:
             said = ", ".join(f"{count} {state}" for state, count in self.rebuilt.items())
             logger.warning("jobs that the job table lacked were rebuilt from journals: %s", said)
+        return self._failed
 
     def _insert_missing(self) -> int:
         inserted = 0

@@ -24,6 +24,7 @@ from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.intake import Intake
 from dicom_printer.jobs import table
+from dicom_printer.jobs.damage import REMEDY, is_damage, refuse_damaged
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
@@ -128,11 +129,18 @@ class Service:
             stack.callback(self._intake.stop)
             notify("READY=1")
             logger.info("serving the spool %s", self._spool.root)
-            self._serve()
+            try:
+                self._serve()
+            except sa.exc.DatabaseError as error:
+                if not is_damage(error.orig):
+                    raise
+                path = self._spool.database
+                raise SpoolError(f"the job table {path} is damaged: {error.orig}", REMEDY) from None
             notify("STOPPING=1")
         logger.info("stopped")
 
     def _open(self, stack: ExitStack) -> None:
+        refuse_damaged(self._spool.database)
         engine = open_database(self._spool.database)
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}

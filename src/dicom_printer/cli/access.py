@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dicom_printer import config as configuration
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
+from dicom_printer.jobs import damage
 from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import INCOMING, Spool
@@ -79,7 +80,9 @@ def job_table(spool: Spool) -> Iterator[Store]:
     except sa.exc.DatabaseError as error:
         raise SpoolError(
             f"the job table {spool.database} cannot be used: {error.orig}",
-            "try again; if it lasts, see `df`, and what else has the file open",
+            damage.REMEDY
+            if damage.is_damage(error.orig)
+            else "try again; if it lasts, see `df`, and what else has the file open",
         ) from None
     finally:
         engine.dispose()

@@ -174,6 +174,7 @@ def _add_admin(verb: _Verb) -> None:
     echo.add_argument("remotes", nargs="*", metavar="REMOTE", help="default: all")
     echo.add_argument("--json", action="store_true", help="for programs")
     verb("check", "admin", "show every mistake in the configuration")
+    verb("recover", "recover", "rebuild a lost or damaged job table; the service must not run")
     printers = verb("printers", "admin", "manage the CUPS queues of the configuration")
     printers.add_argument("what", nargs="?", choices=["list", "install", "remove"], default="list")
     printers.add_argument("names", nargs="*", metavar="NAME", help="default: all")

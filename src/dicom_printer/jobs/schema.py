@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
 from dicom_printer.errors import SpoolError
+from dicom_printer.jobs import damage
 
 VERSION = 2
 """Of the schema, kept in SQLite's ``user_version``; a newer file is refused, what an older one
@@ -156,9 +157,11 @@ def open_database(path: Path) -> sa.Engine:
                 metadata.create_all(connection)
                 connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     except sa.exc.DatabaseError as error:
+        engine.dispose()
+        in_order = "see that the disk is in order and that the file belongs to the service's user"
         raise SpoolError(
             f"{path} cannot be used: {error.orig}",
-            "see that the disk is in order and that the file belongs to the service's user",
+            damage.REMEDY if damage.is_damage(error.orig) else in_order,
         ) from None
     return engine
 

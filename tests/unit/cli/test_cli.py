@@ -44,7 +44,7 @@ remote = "pacs"
 def _configured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dicom-printer.toml").write_text(CONFIG)
     # The clock of the fixtures stands still; the verbs have to look at the same one.
-    monkeypatch.setattr("dicom_printer.cli.access.Store", lambda engine: store)
+    monkeypatch.setattr("dicom_printer.cli.access.Store", lambda _, **__: store)
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
