@@ -15,7 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from certificates_made import Authority, Pair
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydicom import Dataset
+from pynetdicom import evt
 from real_peers import free_port, wait_until
 from scp import HalfAnswering, ScriptedSCP, SilentListener
 
@@ -255,3 +260,45 @@ def test_faults_on_an_association(authority: Authority, server: Pair, fault: str
         wait_until(lambda: len(scp.stored) == 1, "the first page at the store")
         with network.associate(to, PAGES) as association:
             assert association.store(page()) == 0
+
+
+class HalfRecordSCP(ScriptedSCP):
+    """Answers a store with the head of a record, and nothing more."""
+
+    def _store(self, event: Any) -> int:
+        self.pdus: list[str] = []
+        event.assoc.bind(evt.EVT_PDU_RECV, lambda e: self.pdus.append(type(e.pdu).__name__))
+        socket.socket.send(event.assoc.dul.socket.socket, b"\x17\x03\x03\x40\x00")
+        self._over.wait()
+        return 0xC000
+
+
+def test_half_a_record_does_not_keep_us_from_sending(authority: Authority, server: Pair) -> None:
+    with HalfRecordSCP(tls=server.server()) as scp:
+        with (
+            pytest.raises(NoAnswerError, match="did not come within"),
+            network.associate(remote(scp.port, authority.file), PAGES) as association,
+        ):
+            association.store(page())
+        wait_until(lambda: scp.pdus == ["A_ABORT_RQ"], "the A-ABORT at the store")
+
+
+def test_a_certificate_that_vouches_for_itself(authority: Authority, tmp_path: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "PACS itself")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pair = Pair(tmp_path / "self.crt", tmp_path / "self.key")
+    pair.cert.write_bytes(made.public_bytes(Encoding.PEM))
+    form = PrivateFormat.PKCS8
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, form, NoEncryption()))
+    with ScriptedSCP(tls=pair.server()) as scp:
+        with fails("CN=PACS itself.* is self-signed and not trusted by", "certificate not trusted"):
+            network.echo(remote(scp.port, authority.file, "localhost"))
+        network.echo(remote(scp.port, pair.cert, "localhost"))
