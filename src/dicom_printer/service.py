@@ -19,7 +19,7 @@ from types import FrameType
 
 import sqlalchemy as sa
 
-from dicom_printer import __version__
+from dicom_printer import __version__, metrics
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.intake import Intake
@@ -110,6 +110,7 @@ class Service:
         self._running: dict[Future[None], Running] = {}
         self._next_housekeeping = self._next_due = 0.0
         self._troubles: list[str] | None = None
+        self._unwatched = ""
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; a second one does not wait for running jobs.
@@ -153,11 +154,26 @@ class Service:
             self._spool, self._config.remote, renderer, lambda: self._must_stop
         )
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
+        self._show_figures(stack, renderer)
         self._intake.catch_up()
         recovered = table.recover(self._store)
         if recovered:
             logger.warning("%d jobs were running when the service ended; they go on", recovered)
         self._spool.sweep()
+
+    def _show_figures(self, stack: ExitStack, renderer: Renderer) -> None:
+        address = self._config.service.metrics
+        if address is None:
+            return
+        watched = metrics.Watched(
+            self._config, self._spool, self._store, renderer, lambda: self._troubles or ()
+        )
+        try:
+            stack.callback(metrics.serve(watched, address))
+        except OSError as error:
+            # Who cannot be watched can print all the same.
+            self._unwatched = f"[service] metrics cannot be served: {error.strerror or error}"
+            logger.error("%s", self._unwatched)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._must_stop = self._draining
@@ -211,7 +227,7 @@ class Service:
             del self._running[future]
 
     def _report(self) -> None:
-        troubles = list(self._intake.troubles)
+        troubles = [*self._intake.troubles, *([self._unwatched] if self._unwatched else [])]
         if not self._intake.is_alive():
             troubles.append("the intake thread died; restart the service")
         if troubles != self._troubles:

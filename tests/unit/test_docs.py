@@ -261,6 +261,19 @@ def test_every_command_that_is_written_down_can_be_typed(path: Path) -> None:
         assert used <= options, line
 
 
+def test_every_figure_is_documented_and_every_alert_has_its_figure() -> None:
+    source = read("src", "dicom_printer", "metrics", "exposition.py")
+    section = sections(read("docs", "operation.md"))["Prometheus"]
+    names = {n for row in rows(section) for n in re.findall(r"`(\w+)`", row[0])}
+    documented = {name.removesuffix("_total") for name in names} - {"dicom_printer_"}
+    assert documented >= {"jobs", "remote_up", "troubles"}
+    for name in documented:
+        assert name in source or name.removeprefix("remote_") in source, name
+    rules = read("packaging", "prometheus", "dicom-printer.rules.yml")
+    for name in re.findall(r"dicom_printer_(\w+)", rules):
+        assert name.removesuffix("_total") in documented, name
+
+
 def test_every_state_is_documented() -> None:
     states = {row[0].strip("`") for row in rows(sections(read("docs", "operation.md"))["States"])}
     assert states == set(look.STATES)

@@ -17,7 +17,7 @@ LAYERS = [
     {"cli"},
     {"demo"},
     {"service"},
-    {"workflow", "intake", "queues", "checks"},
+    {"workflow", "intake", "queues", "checks", "metrics"},
     {"actions"},
     {"hotfolder", "encode", "encapsulated"},
     {"network", "mapping", "capture", "film", "pages", "ppd", "bell", "taking", "rounds"},
@@ -37,6 +37,7 @@ ONLY = {
     "cups": "queues",
     "watchdog": "bell",
     "rich": "cli",
+    "prometheus_client": "metrics",
     "regex": "expressions",
     "cryptography": "certificates",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -12,11 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from dicom_printer.config.tls import TLS, from_short
-from dicom_printer.config.units import Duration, Size
+from dicom_printer.config.units import Address, Duration, Size
 from dicom_printer.expressions import compiled
 
 
@@ -106,6 +109,19 @@ class Service(Table):
     drain: Duration = 300.0
     rescan: Duration = 30.0
     settle: Duration = 2.0
+    metrics_for_all: bool = False
+    metrics: Address = None
+
+    @field_validator("metrics")
+    @classmethod
+    def _loopback(cls, value: tuple[str, int] | None, info: ValidationInfo) -> Any:
+        stated = info.data.get("metrics_for_all", False)
+        if value and not stated and not ipaddress.ip_address(value[0]).is_loopback:
+            raise ValueError(
+                f"{value[0]} is not this machine alone; say metrics_for_all = true where others "
+                "may read the figures"
+            )
+        return value
 
 
 class Network(Table):

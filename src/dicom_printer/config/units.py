@@ -1,7 +1,8 @@
-"""Durations and sizes as people write them: ``30s``, ``15m``, ``4h``, ``7d``; ``512M``, ``2G``."""
+"""Durations, sizes and addresses as people write them: ``30s``, ``7d``; ``2G``; ``[::1]:9105``."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from pydantic import BeforeValidator
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhdw])")
+_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})")
+_LAST_PORT = 65535
 _SIZE = re.compile(r"(\d{1,9})\s*([KMG])")
 
 
@@ -41,6 +44,25 @@ def octets(text: object) -> int:
     return int(found[1]) * _BYTES[found[2]]
 
 
+def address(text: object) -> tuple[str, int] | None:
+    """Return where to listen: ``9105`` is that port of 127.0.0.1, ``"[::1]:9105"`` names both.
+
+    Port 0 is any that is free. An empty text is None: nowhere.
+
+    Raises
+    ------
+    ValueError
+        Where it is neither a port nor an address with a port.
+    """
+    if text == "":
+        return None
+    whole = f"127.0.0.1:{text}" if type(text) is int else text
+    found = _ADDRESS.fullmatch(whole) if isinstance(whole, str) else None
+    if found is None or int(found[3]) > _LAST_PORT:
+        raise ValueError('must be a port, or an IP address with one such as "[::1]:9105"')
+    return str(ipaddress.ip_address(found[1] or found[2])), int(found[3])
+
+
 def spoken(duration_s: float) -> str:
     """Return a duration in seconds as a person says it, for example ``3m``."""
     for unit in ("d", "h", "m"):
@@ -54,3 +76,6 @@ Duration = Annotated[float, BeforeValidator(seconds)]
 
 Size = Annotated[int, BeforeValidator(octets)]
 """Bytes, written with a unit."""
+
+Address = Annotated[tuple[str, int] | None, BeforeValidator(address)]
+"""An IP address and a port to listen on, or None."""

@@ -49,6 +49,7 @@ class Renderer:
         self._threads = ThreadPoolExecutor(workers, "render")
         self._lock = threading.Lock()
         self._children: set[Child] = set()
+        self._ended = 0
         self._closed = False
 
     def count(self, document: Path) -> int:
@@ -101,6 +102,11 @@ class Renderer:
         finally:
             for future in ahead:
                 future.cancel()
+
+    @property
+    def ended(self) -> int:
+        """How many workers ended before they were to: by a document, by a limit, from outside."""
+        return self._ended
 
     def close(self) -> None:
         """End every worker; who still waits for a page gets a RenderError."""
@@ -185,6 +191,7 @@ class Renderer:
         if child is not None:
             with self._lock:
                 self._children.discard(child)
+                self._ended += 1
             child.close()
 
 
