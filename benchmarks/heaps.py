@@ -15,7 +15,7 @@ from benchmarks.ours import Service
 from benchmarks.peer import Store
 from dicom_printer.config import load
 from dicom_printer.intake import Intake
-from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.database import open_database
 from dicom_printer.jobs.store import Store as JobTable
 from dicom_printer.spool import Spool
 

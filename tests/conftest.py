@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from jobs_made import Clock
+from postgres import Postgres
 
-from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.database import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
 
@@ -46,8 +47,42 @@ def spool(tmp_path: Path) -> Spool:
     return made
 
 
+# What must be the same on both databases; the rest is tested on SQLite alone.
+BOTH = {"test_workflow.py", "test_intake.py", "test_service.py"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let the tests of the job table, and of what decides by it, run on both databases."""
+    path, marks = Path(metafunc.definition.path), metafunc.definition.iter_markers("parametrize")
+    stated = any(mark.args[0] == "database" for mark in marks)
+    both = path.name in BOTH or path.parent.name == "jobs"
+    if "database" in metafunc.fixturenames and both and not stated:
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, with the database ``made`` that has our tables."""
+    with Postgres() as server:
+        server.execute("CREATE DATABASE made")
+        open_database(server.address("made")).dispose()
+        yield server
+
+
 @pytest.fixture
-def store(spool: Spool, clock: Clock) -> Iterator[Store]:
-    engine = open_database(spool.database)
+def database(request: pytest.FixtureRequest, spool: Spool) -> Iterator[Path | str]:
+    """Where the job table is: a file, or an address of PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield spool.database
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    address = server.create("made")
+    yield address
+    server.drop(address)
+
+
+@pytest.fixture
+def store(database: Path | str, spool: Spool, clock: Clock) -> Iterator[Store]:
+    engine = open_database(database)
     yield Store(engine, {"pacs": 1, "wide": 3}, clock, spool.journal)
     engine.dispose()

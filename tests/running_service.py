@@ -5,6 +5,10 @@
     with RunningService(tmp_path, CONFIG.format(port=peer.port)) as service:
         service.cli("submit", str(pdf), "-p", "Printer")
         service.wait_until(lambda jobs: [job["state"] for job in jobs] == ["done"])
+
+Several nodes share a directory and a database of `postgres.Postgres`; each has its own name::
+
+    RunningService(tmp_path, several(CONFIG, server.create(), "a", "5s"), name="a")
 """
 
 from __future__ import annotations
@@ -17,14 +21,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from dicom_printer import config as configuration
 from dicom_printer.jobs import look
-from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.database import open_database, place
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
 
 START_S = 30.0
 T = TypeVar("T")
 _READY = b"serving the spool"
+
+
+def several(config: str, database: str, node: str, lease: str = "60s") -> str:
+    """Return a configuration with the settings of one of several nodes."""
+    settings = f'database = "{database}"\nnode = "{node}"\nlease = "{lease}"\n'
+    return config.replace("[service]\n", f"[service]\n{settings}", 1)
 
 
 class RunningService:
@@ -38,6 +49,8 @@ class RunningService:
         The text of ``dicom-printer.toml``; it must say ``spool = "spool"``.
     env : mapping of str to str, optional
         More of the environment, for the service and for :meth:`cli`.
+    name : str
+        For the names of the configuration and the log, where several share the directory.
 
     Attributes
     ----------
@@ -47,11 +60,17 @@ class RunningService:
         The running service.
     """
 
-    def __init__(self, directory: Path, config: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: str,
+        env: Mapping[str, str] | None = None,
+        name: str = "",
+    ) -> None:
         self.directory = directory
-        self.config = directory / "dicom-printer.toml"
+        self.config = directory / f"dicom-printer{name and '-'}{name}.toml"
         self.spool = directory / "spool"
-        self.log = directory / "service.log"
+        self.log = directory / f"service{name and '-'}{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         # Not the test's own environment: a fixture of a module is older than what a test sets.
         kept = {k: v for k, v in os.environ.items() if not k.startswith("DICOM_PRINTER_")}
@@ -138,7 +157,8 @@ class RunningService:
         return self._read(lambda store: look.show(store, job_id))
 
     def _read(self, question: Callable[[Store], T]) -> T:
-        engine = open_database(Spool(self.spool).database)
+        service = configuration.load(self.config).service
+        engine = open_database(place(service, Spool(self.spool).database))
         try:
             return question(Store(engine))
         finally:

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from dicom_printer import ppd
 from dicom_printer.attributes import name_of
 from dicom_printer.bell import Watched
@@ -24,6 +22,7 @@ from dicom_printer.errors import BadValueError, SpoolError, TicketError
 from dicom_printer.folder_listing import Stability
 from dicom_printer.hotfolder import HotFolder
 from dicom_printer.jobs import rebuild, table
+from dicom_printer.jobs.database import TROUBLES, said
 from dicom_printer.jobs.store import Snapshot, State, Store
 from dicom_printer.rounds import Rounds
 from dicom_printer.spool import INCOMING, JOBS, Spool
@@ -280,9 +279,9 @@ class Intake:
         except (OSError, SpoolError) as error:
             self._failed.append(_said(error))
             logger.error("%s", self._failed[-1])
-        except sa.exc.OperationalError as error:
+        except TROUBLES as error:
             # A full disk, above all: what was adopted and has no row gets one when it can.
-            self._failed.append(f"the job table cannot be written: {error.orig}; see `df`")
+            self._failed.append(f"the job table cannot be written: {said(error)}")
             logger.error("%s", self._failed[-1])
         more = len(self._failed) - _SHOWN
         self._troubles = self._failed[:_SHOWN] + ([f"{more} more like these"] if more > 0 else [])

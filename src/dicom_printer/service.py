@@ -1,7 +1,7 @@
 """The daemon: dispatch due jobs, recover, drain, stop.
 
 One thread dispatches, one takes in, a few carry jobs on. The dispatcher learns of another
-process's writes from SQLite's ``data_version``; nothing else polls.
+process's writes as :mod:`dicom_printer.jobs.changes` says; nothing else polls.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 import sqlalchemy as sa
@@ -23,10 +24,10 @@ from dicom_printer import __version__, metrics
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.intake import Intake
-from dicom_printer.jobs import table
+from dicom_printer.jobs import changes, table
 from dicom_printer.jobs.damage import REMEDY, is_damage, refuse_damaged
+from dicom_printer.jobs.database import TROUBLES, open_database, place, said
 from dicom_printer.jobs.running import LostClaimError, Running
-from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
@@ -56,7 +57,7 @@ def _look_after(running: Running, error: BaseException | None) -> None:
     """Take a job from a worker that ended with `error`."""
     if isinstance(error, LostClaimError):
         raise error
-    if isinstance(error, sa.exc.OperationalError | SpoolError):
+    if isinstance(error, (*TROUBLES, SpoolError)):
         # Raises again while the table cannot be written; the job is kept until it can.
         running.put_back("the job table could not be written")
     elif error is not None:
@@ -68,29 +69,10 @@ def _look_after(running: Running, error: BaseException | None) -> None:
         )
 
 
-def _said(error: sa.exc.OperationalError | SpoolError) -> str:
+def _said(error: sa.exc.SQLAlchemyError | SpoolError) -> str:
     if isinstance(error, SpoolError):
         return str(error)
-    return f"the job table cannot be written: {error.orig}; see `df`"
-
-
-class Changes:
-    """Tells whether another process, or another thread of ours, wrote to the job table."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._connection = engine.connect().execution_options(reading=True)
-        self._version: object = None
-
-    def seen(self) -> bool:
-        """Return True where the table changed since this was last asked."""
-        version: object = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        self._connection.rollback()
-        changed, self._version = version != self._version, version
-        return changed
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
+    return f"the job table cannot be written: {said(error)}"
 
 
 class Service:
@@ -122,7 +104,10 @@ class Service:
         """
         self._spool.create()
         with ExitStack() as stack:
-            stack.enter_context(self._spool.only_service())
+            service = self._config.service
+            shared = bool(service.database.get_secret_value())
+            self._node = service.node or socket.gethostname()
+            stack.enter_context(self._spool.only_service(self._node if shared else ""))
             self._open(stack)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._on_signal)
@@ -141,12 +126,14 @@ class Service:
         logger.info("stopped")
 
     def _open(self, stack: ExitStack) -> None:
-        refuse_damaged(self._spool.database)
-        engine = open_database(self._spool.database)
+        where = place(self._config.service, self._spool.database)
+        if isinstance(where, Path):
+            refuse_damaged(where)
+        engine = open_database(where, upgrade=True)
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
         self._store = Store(engine, limits, journal=self._spool.journal)
-        self._changes = Changes(engine)
+        self._changes = changes.watch(self._store)
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
         stack.callback(renderer.close)
@@ -188,7 +175,7 @@ class Service:
                 notify("WATCHDOG=1")
                 try:
                     self._turn(pool, rang)
-                except (sa.exc.OperationalError, SpoolError) as error:
+                except (*TROUBLES, SpoolError) as error:
                     # A full disk, above all: nothing is lost, so wait until it has passed.
                     logger.error("%s", _said(error))
                     self._wake.set()  # what rang is not done yet
@@ -232,7 +219,7 @@ class Service:
             troubles.append("the intake thread died; restart the service")
         if troubles != self._troubles:
             self._troubles = troubles
-            table.report(self._store, socket.gethostname(), __version__, troubles)
+            table.report(self._store, self._node, __version__, troubles)
 
     def _drain(self) -> None:
         """Let the jobs that are running end, so that what was begun is completed."""
@@ -244,7 +231,7 @@ class Service:
                 self._must_stop = True
             try:
                 self._reap()
-            except (sa.exc.OperationalError, SpoolError) as error:
+            except (*TROUBLES, SpoolError) as error:
                 logger.error("%s", _said(error))
                 if time.monotonic() >= deadline:
                     return  # the next start recovers what is left running

@@ -8,18 +8,18 @@ is the contract on disk; where a job stands in its workflow is in the job table 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dicom_printer import locks
 from dicom_printer import ticket as tickets
 from dicom_printer.durable import Readable, explained, fsync_directory, write
 from dicom_printer.errors import SpoolError, TicketError
@@ -90,42 +90,13 @@ class Spool:
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
 
-    @contextmanager
-    def only_service(self) -> Iterator[None]:
-        """Hold the lock that admits one service to a spool.
-
-        Raises
-        ------
-        SpoolError
-            Where another service holds it.
-        """
-        with explained(f"spool {self.root}"):
-            descriptor = os.open(self.root / "service.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SpoolError(
-                    f"another service works on the spool {self.root}",
-                    "stop it first, or name another spool in [service]",
-                ) from None
-            yield
-        finally:
-            os.close(descriptor)
+    def only_service(self, node: str = "") -> AbstractContextManager[None]:
+        """Hold the lock of :func:`dicom_printer.locks.only_service`."""
+        return locks.only_service(self.root, node)
 
     def service_runs(self) -> bool:
-        """Tell whether a service holds the spool's lock."""
-        try:
-            descriptor = os.open(self.root / "service.lock", os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        """Tell whether a service that works alone holds the spool's lock."""
+        return locks.service_runs(self.root)
 
     def commit(
         self, stream: Readable, document: str, still_whole: Callable[[], bool], /, **ticket: Any

@@ -25,7 +25,7 @@ LAYERS = [
     {"keys"},
     {"attributes", "keywords", "placeholders", "gray", "folder_listing", "certificates"},
     {"jobs", "spool"},
-    {"journal"},
+    {"journal", "locks"},
     {"ticket", "config", "durable", "figures"},
     {"expressions"},
     {"errors", "__init__"},

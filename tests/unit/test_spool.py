@@ -146,6 +146,20 @@ def test_one_service_a_spool(spool: Spool) -> None:
     assert not spool.service_runs()
 
 
+def test_several_nodes_share_a_spool_each_under_its_own_name(spool: Spool) -> None:
+    with spool.only_service("a"), spool.only_service("b"):
+        with pytest.raises(SpoolError, match="as the node b"), spool.only_service("b"):
+            raise AssertionError
+        with pytest.raises(SpoolError, match="another service"), spool.only_service():
+            raise AssertionError
+    with (
+        spool.only_service(),
+        pytest.raises(SpoolError, match="another service"),
+        spool.only_service("a"),
+    ):
+        raise AssertionError
+
+
 def test_a_spool_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolError, match="Not a directory"):

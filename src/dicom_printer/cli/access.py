@@ -14,7 +14,7 @@ from dicom_printer import config as configuration
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import damage
-from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.database import open_database, place, said
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import INCOMING, Spool
 
@@ -61,12 +61,12 @@ def opened(args: argparse.Namespace) -> Iterator[Access]:
     """Open the spool and the job table for a verb; the service need not run."""
     config = configuration.load(args.config)
     spool = spool_of(config)
-    with job_table(spool) as store:
+    with job_table(config, spool) as store:
         yield Access(config, spool, store)
 
 
 @contextmanager
-def job_table(spool: Spool) -> Iterator[Store]:
+def job_table(config: Config, spool: Spool) -> Iterator[Store]:
     """Open the job table for the length of a block.
 
     Raises
@@ -74,15 +74,16 @@ def job_table(spool: Spool) -> Iterator[Store]:
     SpoolError
         Where it cannot be read or written.
     """
-    engine = open_database(spool.database)
+    engine = open_database(place(config.service, spool.database))
     try:
         yield Store(engine, journal=spool.journal)
-    except sa.exc.DatabaseError as error:
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        text, _, remedy = said(error).partition("; ")
         raise SpoolError(
-            f"the job table {spool.database} cannot be used: {error.orig}",
-            damage.REMEDY
-            if damage.is_damage(error.orig)
-            else "try again; if it lasts, see `df`, and what else has the file open",
+            f"the job table cannot be used: {text}",
+            remedy
+            if isinstance(error, sa.exc.DBAPIError) and damage.is_damage(error.orig)
+            else f"try again; if it lasts, {remedy}",
         ) from None
     finally:
         engine.dispose()

@@ -17,7 +17,7 @@ from dicom_printer import checks
 from dicom_printer.cli import output
 from dicom_printer.cli.access import job_table, opened, spool_of
 from dicom_printer.cli.person import person
-from dicom_printer.config import nearest
+from dicom_printer.config import Config, nearest
 from dicom_printer.errors import BadValueError, DocumentError, SpoolError, UsageError
 from dicom_printer.hotfolder import SUFFIXES
 from dicom_printer.jobs import look
@@ -51,7 +51,7 @@ def submit(args: argparse.Namespace) -> int:
                 # Who tries again must know what is in the spool already.
                 error.message += f"; before that these were accepted: {', '.join(ids)}"
             raise
-    return _report(args, spool, ids)
+    return _report(args, config, spool, ids)
 
 
 def _commit(
@@ -113,7 +113,7 @@ def _document(path: Path) -> Iterator[BinaryIO]:
         yield source
 
 
-def _report(args: argparse.Namespace, spool: Spool, ids: list[str]) -> int:
+def _report(args: argparse.Namespace, config: Config, spool: Spool, ids: list[str]) -> int:
     if not args.json:
         for job_id in ids:
             print(job_id, flush=True)
@@ -123,7 +123,7 @@ def _report(args: argparse.Namespace, spool: Spool, ids: list[str]) -> int:
         if args.json:
             output.print_json([{"id": job_id} for job_id in ids])
         return 0
-    with job_table(spool) as store:
+    with job_table(config, spool) as store:
         found = _wait(store, ids)
     if args.json:
         output.print_json(found)

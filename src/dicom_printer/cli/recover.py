@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from pathlib import Path
 
 from dicom_printer import checks
 from dicom_printer.cli.access import job_table, spool_of
 from dicom_printer.intake import Intake
 from dicom_printer.jobs import damage, look
+from dicom_printer.jobs.database import place
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
 
@@ -19,8 +21,9 @@ def recover(args: argparse.Namespace) -> int:
     config = checks.load(args.config)
     spool = spool_of(config)
     with spool.only_service():
-        _put_aside(spool)
-        with job_table(spool) as store:
+        if isinstance(place(config.service, spool.database), Path):
+            _put_aside(spool)
+        with job_table(config, spool) as store:
             known = {job["id"] for job in look.listing(store)}
             intake = Intake(config, spool, store, lambda: None)
             behind = set(intake.catch_up())

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -98,10 +99,27 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _address(value: SecretStr) -> SecretStr:
+    address = value.get_secret_value()
+    if address and not re.match(r"postgresql(\+psycopg)?://", address):
+        raise ValueError(
+            "must be the address of a PostgreSQL database, "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+        )
+    return value
+
+
+NodeName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
+Lease = Annotated[Duration, Field(ge=2.0, le=3600.0)]
+
+
 class Service(Table):
     """``[service]``: the daemon itself."""
 
     spool: Path
+    database: Annotated[SecretStr, AfterValidator(_address)] = SecretStr("")
+    node: NodeName = ""
+    lease: Lease = 60.0
     ae_title: AETitle = "DICOM_PRINTER"
     keep: Duration = 7 * 86400.0
     workers: Annotated[int, Field(ge=1, le=64)] = 4

@@ -92,7 +92,7 @@ def unknown(films: Sequence[Film], why: str) -> OutcomeUnknownError:
 
 def sending(running: Running, remote: str, nth: int, films: Sequence[Film]) -> None:
     """Write down that the request to print these films is about to go out."""
-    with running.store.writing() as (c, now):
+    with running.store.fenced() as (c, now):
         running.confirm(c, now)
         for each in films:
             values = {"key": each.key, "number": each.number, "pages": list(each.pages)}
@@ -103,7 +103,7 @@ def sending(running: Running, remote: str, nth: int, films: Sequence[Film]) -> N
 
 def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> None:
     """Write down that the printer took these films, with the status it answered."""
-    with running.store.writing() as (c, now):
+    with running.store.fenced() as (c, now):
         running.confirm(c, now)
         c.execute(sa.update(film).where(_these(running, films)).values(status=status))
         if status:
@@ -115,7 +115,7 @@ def taken(running: Running, remote: str, films: Sequence[Film], status: int) -> 
 
 def refused(running: Running, films: Sequence[Film]) -> None:
     """Write down that the printer answered, and will not print these films."""
-    with running.store.writing() as (c, now):
+    with running.store.fenced() as (c, now):
         running.confirm(c, now)
         c.execute(sa.delete(film).where(_these(running, films)))
         record(running.store, c, now, running.id, films=_keys(films))

@@ -159,7 +159,7 @@ def counts(store: Store) -> list[dict[str, Any]]:
         shown,
         sa.func.count().label("jobs"),
         sa.func.min(job.c.created).label("oldest"),
-    ).group_by(job.c.printer, shown)
+    ).group_by(job.c.printer, "shown")
     with store.reading() as c:
         return [
             {"printer": r.printer, "state": r.shown, "jobs": r.jobs, "oldest": r.oldest}

@@ -87,7 +87,7 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
     NoSuchJobError, JobStateError
     """
     with store.writing() as (c, now):
-        row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
+        row = c.execute(sa.select(job).where(job.c.id == job_id).with_for_update()).first()
         if row is None:
             raise NoSuchJobError(f"there is no job {job_id}")
         if row.state not in _FROM[operation.verb]:

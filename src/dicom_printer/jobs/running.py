@@ -103,7 +103,7 @@ class Running:
 
     def advance(self, step: int, detail: str) -> None:
         """Record that the job is through with everything before `step`."""
-        with self.store.writing() as (c, now):
+        with self.store.fenced() as (c, now):
             self._write(
                 c,
                 now,
@@ -123,7 +123,7 @@ class Running:
 
     def set_pages(self, pages: int) -> None:
         """Record how many pages the job sends."""
-        with self.store.writing() as (c, now):
+        with self.store.fenced() as (c, now):
             self._write(c, now, pages=pages)
 
     def accepted(self, name: str) -> set[str]:
@@ -134,7 +134,7 @@ class Running:
         """
         uids, lacking = record.accepted(self.store, self.id, name)
         if lacking:
-            with self.store.writing() as (c, now):
+            with self.store.fenced() as (c, now):
                 self._write(c, now)
                 rows = [each.model_dump() | {"job": self.id} for each in lacking]
                 c.execute(sa.insert(instance), rows)
@@ -148,7 +148,8 @@ class Running:
         identity : str
             A digest. False where an earlier page went out, or may have, under another.
         """
-        with self.store.writing() as (c, now):
+        with self.store.fenced() as (c, now):
+            self._write(c, now)
             was = c.execute(sa.select(job.c.sent_as).where(job.c.id == self.id)).scalar()
             if was is None:
                 self._write(c, now, sent_as=identity)
@@ -169,7 +170,7 @@ class Running:
                 each = Accepted.model_validate(values | {"at": time.time()})
                 self.store.journal.append(self.id, Line(accepted=[each]))
         finally:
-            with self.store.writing() as (c, now):
+            with self.store.fenced() as (c, now):
                 # A crash after this is another one: the job got further than at the last.
                 self._write(c, now, crashes=0)
                 c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
@@ -189,7 +190,7 @@ class Running:
         return found
 
     def _leave(self, what: str, detail: str, user: str = "", **values: Any) -> None:
-        with self.store.writing() as (c, now):
+        with self.store.fenced() as (c, now):
             # What an operator asked this moment stays with the job until it is carried out.
             self._write(c, now, slot=None, step=self.step, attributes=self.attributes, **values)
             # A job that is ready again has nothing new to say: rebuilt, it goes on from before.

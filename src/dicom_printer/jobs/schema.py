@@ -1,23 +1,41 @@
-"""The tables of the job store, and how its database is opened."""
+"""The tables of the job store.
+
+Whoever changes them writes a migration as well: a file in ``migrations/versions``, its name
+as :data:`HEAD`, and the one before it among :data:`OLDER`.
+"""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event as sa_event
 
-from dicom_printer.errors import SpoolError
-from dicom_printer.jobs import damage
+HEAD = "0001"
+"""The version of these tables, as Alembic writes it into the database."""
 
-VERSION = 2
-"""Of the schema, kept in SQLite's ``user_version``; a newer file is refused, what an older one
-lacks is added. 2 brought the films."""
+OLDER = {""}
+"""The versions that can be brought up to date; "" is a file of before there were any."""
 
 metadata = sa.MetaData()
+
+
+class Words(sa.TypeDecorator[str]):
+    """Text of any length from outside, a print's title for example."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """Replace what PostgreSQL cannot store in a text."""
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# As Alembic makes it.
+alembic_version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), primary_key=True),
+)
 
 job = sa.Table(
     "job",
@@ -25,14 +43,14 @@ job = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("id", sa.String(32), nullable=False, unique=True),
     # Two prints with the same text here are one print, handed over twice.
-    sa.Column("dedup", sa.String(512), unique=True),
-    sa.Column("printer", sa.String(128), nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("user", sa.String(256), nullable=False),
-    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("dedup", Words, unique=True),
+    sa.Column("printer", Words, nullable=False),
+    sa.Column("title", Words, nullable=False),
+    sa.Column("user", Words, nullable=False),
+    sa.Column("source", Words, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("reason", sa.String(64), nullable=False, default=""),
-    sa.Column("error", sa.Text, nullable=False, default=""),
+    sa.Column("reason", Words, nullable=False, default=""),
+    sa.Column("error", Words, nullable=False, default=""),
     # The workflow as it was when the job came in: {"defaults": {...}, "steps": [{...}]}.
     sa.Column("snapshot", sa.JSON, nullable=False),
     sa.Column("step", sa.Integer, nullable=False, default=0),
@@ -100,8 +118,8 @@ event = sa.Table(
     sa.Column("job", sa.ForeignKey("job.id", ondelete="CASCADE"), index=True, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("what", sa.String(32), nullable=False),
-    sa.Column("detail", sa.Text, nullable=False, default=""),
-    sa.Column("user", sa.String(256), nullable=False, default=""),
+    sa.Column("detail", Words, nullable=False, default=""),
+    sa.Column("user", Words, nullable=False, default=""),
 )
 
 remote = sa.Table(
@@ -111,7 +129,7 @@ remote = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("down_until", sa.Float, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("error", Words, nullable=False),
 )
 
 node = sa.Table(
@@ -122,62 +140,3 @@ node = sa.Table(
     sa.Column("version", sa.String(32), nullable=False),
     sa.Column("troubles", sa.JSON, nullable=False),
 )
-
-
-def open_database(path: Path) -> sa.Engine:
-    """Open the embedded job table, making it where it is missing.
-
-    Raises
-    ------
-    SpoolError
-        Where it cannot be opened, is damaged, or was written by a newer version.
-    """
-    if not path.exists():
-        # Made here and not by SQLite, so that it is never readable by anyone else.
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise SpoolError(f"{path} cannot be made: {error.strerror}") from None
-    engine = sa.create_engine(
-        f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True
-    )
-    sa_event.listen(engine, "connect", _prepare)
-    sa_event.listen(engine, "begin", _begin)
-    try:
-        # Only read where there is nothing to make: who looks must not wait for who writes.
-        with engine.connect().execution_options(reading=True) as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version > VERSION:
-            raise SpoolError(
-                f"{path} was written by a newer version of DICOM Printer",
-                "install that version again",
-            )
-        if version < VERSION:
-            with engine.begin() as connection:
-                metadata.create_all(connection)
-                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    except sa.exc.DatabaseError as error:
-        engine.dispose()
-        in_order = "see that the disk is in order and that the file belongs to the service's user"
-        raise SpoolError(
-            f"{path} cannot be used: {error.orig}",
-            damage.REMEDY if damage.is_damage(error.orig) else in_order,
-        ) from None
-    return engine
-
-
-def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by _begin alone
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",  # NORMAL lost acknowledged jobs in a simulated power cut
-        "busy_timeout = 30000",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A reader that became a writer later would fail at once with SQLITE_BUSY.
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

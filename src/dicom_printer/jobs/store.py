@@ -12,8 +12,15 @@ from typing import Any, TypedDict
 import sqlalchemy as sa
 
 from dicom_printer.figures import Figures
+from dicom_printer.jobs.database import LOCK
 from dicom_printer.jobs.schema import event
 from dicom_printer.journal import Journal
+
+BELL = "dicom_printer"
+"""The channel on which PostgreSQL tells that something changed; it is no more than a doorbell."""
+
+_ASKED_EVERY_S = 5.0
+_CLOCK = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
 
 WAITS_FOR_REMOTE = "remote unreachable"
 """The reason of the jobs that are woken together when their remote answers again."""
@@ -43,11 +50,11 @@ class Store:
     Parameters
     ----------
     engine : sqlalchemy.Engine
-        From :func:`dicom_printer.jobs.open_database`.
+        From :func:`dicom_printer.jobs.database.open_database`.
     limits : mapping of str to int
         How many associations each remote admits; 1 for a remote that is not named.
     clock : callable
-        Seconds since the epoch.
+        Seconds since the epoch. Left as it is, it is the database's own on PostgreSQL.
     journal : Journal, optional
         What is written beside the documents, so that the database can be rebuilt.
     figures : Figures
@@ -60,21 +67,84 @@ class Store:
     journal: Journal | None = None
     figures: Figures = field(default_factory=Figures)
 
+    def __post_init__(self) -> None:
+        options: dict[str, Any] = {"reading": True}
+        self._server: ServerClock | None = None
+        if self.shared:
+            # What is read in one go belongs together, as on SQLite.
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            if self.clock is time.time:
+                self.clock = self._server = ServerClock(self.engine)
+        self._reader = self.engine.execution_options(**options)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several nodes may work on this database."""
+        return self.engine.dialect.name == "postgresql"
+
     @contextmanager
     def writing(self) -> Iterator[tuple[sa.Connection, float]]:
-        """Begin a transaction that writes, and tell its time."""
-        with self.engine.begin() as connection:
-            yield connection, self.clock()
+        """Begin a transaction that decides over several rows, and tell its time.
+
+        Only one of these goes on at a time, whichever process or node began it.
+        """
+        with self.engine.begin() as c:
+            if self.shared:
+                c.execute(LOCK)
+            yield c, self._now(c)
+
+    @contextmanager
+    def fenced(self) -> Iterator[tuple[sa.Connection, float]]:
+        """Begin a transaction that writes for one claimed job, and tell its time.
+
+        Its first statement must be the update that proves the claim: from there on, the job's
+        row is locked, and who takes the job back waits for the end.
+        """
+        with self.engine.begin() as c:
+            yield c, self._now(c)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Begin a transaction that only reads, and never waits for a writer."""
-        with self.engine.connect() as connection:
-            yield connection.execution_options(reading=True)
+        with self._reader.connect() as c:
+            yield c
+
+    def _now(self, c: sa.Connection) -> float:
+        return self._server.read(c) if self._server else self.clock()
+
+
+class ServerClock:
+    """The database's clock, the same for all nodes; asked every few seconds, reckoned between.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        Of PostgreSQL.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._asked: tuple[float, float] | None = None
+
+    def __call__(self) -> float:
+        """Return the time, in seconds since the epoch."""
+        asked = self._asked
+        if asked is None or time.monotonic() - asked[0] > _ASKED_EVERY_S:
+            with self._engine.connect() as c:
+                return self.read(c)
+        return asked[1] + time.monotonic() - asked[0]
+
+    def read(self, c: sa.Connection) -> float:
+        """Ask the database in a transaction that is going on."""
+        now = float(c.execute(_CLOCK).scalar_one())
+        self._asked = time.monotonic(), now
+        return now
 
 
 def log(
     c: sa.Connection, now: float, job_id: str, what: str, detail: str = "", user: str = ""
 ) -> None:
-    """Add an event to a job's history."""
+    """Add an event to a job's history, and ring the bell of the other nodes."""
     c.execute(sa.insert(event).values(job=job_id, at=now, what=what, detail=detail, user=user))
+    if c.dialect.name == "postgresql":
+        c.execute(sa.select(sa.func.pg_notify(BELL, "")))

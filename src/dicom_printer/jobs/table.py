@@ -147,7 +147,7 @@ def _running(store: Store, row: Any) -> Running:
 def recover(store: Store) -> int:
     """Bring back what was running when the service died; called with the spool's lock held."""
     with store.writing() as (c, now):
-        rows = c.execute(sa.select(job).where(job.c.state == State.RUNNING)).all()
+        rows = c.execute(sa.select(job).where(job.c.state == State.RUNNING).with_for_update()).all()
         for row in rows:
             crashes = row.crashes + 1
             values: dict[str, Any] = {"state": State.READY, "remote": None}

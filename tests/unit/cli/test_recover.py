@@ -10,8 +10,8 @@ from jobs_made import commit
 
 from dicom_printer.cli import main
 from dicom_printer.jobs import look, table
+from dicom_printer.jobs.database import open_database
 from dicom_printer.jobs.operate import Operation, operate
-from dicom_printer.jobs.schema import open_database
 from dicom_printer.jobs.store import Snapshot, Store
 from dicom_printer.journal import FILE_NAME
 from dicom_printer.spool import JOBS, REJECTED, Spool

@@ -8,7 +8,7 @@ from jobs_made import submit
 
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import damage
-from dicom_printer.jobs.schema import open_database
+from dicom_printer.jobs.database import open_database
 from dicom_printer.jobs.store import Store
 
 SQLITE_HEADER = 100

@@ -241,6 +241,7 @@ def test_end_that_cannot_be_written_down_is_none(
     assert shown(store, job_id)["state"] == "ready"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_table_older_than_the_journals_catches_up(
     store: Store, spool: Spool, clock: Clock, tmp_path: Path, adopt: Callable[..., str]
 ) -> None:

@@ -1,0 +1,81 @@
+"""How the dispatcher learns that another process, or another node, wrote to the job table."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from dicom_printer.jobs.store import BELL, Store
+
+POLL_S = 2.0
+"""How often to look on PostgreSQL if nobody rang: a doorbell may be lost, a listing is not."""
+
+
+class Changes(Protocol):
+    """Tells whether somebody wrote to the job table."""
+
+    def seen(self) -> bool:
+        """Return True where the table may have changed since this was last asked."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+def watch(store: Store) -> Changes:
+    """Begin to watch a job table."""
+    return _Doorbell(store.engine) if store.shared else _DataVersion(store.engine)
+
+
+class _DataVersion:
+    """SQLite counts the writes of other connections, and says so without looking at the disk."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._connection = engine.connect().execution_options(reading=True)
+        self._version: object = None
+
+    def seen(self) -> bool:
+        version: object = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        self._connection.rollback()
+        changed, self._version = version != self._version, version
+        return changed
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _Doorbell:
+    """PostgreSQL's LISTEN, on a connection that is opened again where it was lost."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        # Outside any transaction: the server would end one that stands idle.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connection: sa.Connection | None = None
+        self._looked = -math.inf
+
+    def seen(self) -> bool:
+        now = time.monotonic()
+        if self._rang() or now - self._looked >= POLL_S:
+            self._looked = now
+            return True
+        return False
+
+    def _rang(self) -> bool:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            self._connection.exec_driver_sql(f"LISTEN {BELL}")
+            return True  # what rang before is not known
+        driver: Any = self._connection.connection.driver_connection
+        try:
+            return bool(list(driver.notifies(timeout=0)))
+        except self._engine.dialect.loaded_dbapi.Error:
+            self.close()
+            return True  # who looks now gets to know what is wrong
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()  # nobody else shall have one that listens
+            connection.close()
