@@ -16,6 +16,11 @@ REMOTES = {"one": 1, "two": 2}
 WORKFLOWS = {"One": ("one",), "Two": ("two",), "Both": ("one", "two")}
 """The printers, with the stores that get their pages, in this order."""
 
+IDLE_S = 1.0
+"""After how long without a store a node is asked whether it has anything to do."""
+LONGEST_S = 10.0
+"""How long a node lives at the most, whatever it has to do."""
+
 Producer = Literal["hot folder", "submit", "backend", "lp"]
 Mishap = Literal["", "killed", "twice"]
 
@@ -47,11 +52,14 @@ class Print:
 
 @dataclass(frozen=True)
 class Act:
-    """What an operator does: to the job of a document, or to all where `document` is None."""
+    """What an operator does: to the job of a document, or to all where `document` is None.
+
+    `stores` is after how many stores of the round.
+    """
 
     verb: str
     document: int | None
-    after_s: float
+    stores: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,12 @@ class Round:
     Attributes
     ----------
     from_start : bool
-        Whether `life_s` counts from its start and not from when it is ready.
+        Whether it ends `extra_s` after its start, ready or not.
+    stores : int
+        After how many stores of the node its life is over otherwise, so that a slow machine is
+        not killed before it does anything. One with nothing to do is ended earlier.
+    extra_s : float
+        How long it goes on after that.
     pause_s : float
         For how long it is stopped (SIGSTOP) when half of its life is over; 0 for not at all.
     end : str
@@ -69,8 +82,9 @@ class Round:
     """
 
     node: int
-    life_s: float
     from_start: bool
+    stores: int
+    extra_s: float
     pause_s: float
     end: Literal["kill", "term", "kill paused"]
     prints: tuple[Print, ...]
@@ -120,8 +134,9 @@ def _round(
         pause_s = rng.uniform(0.3, 2.0) + (size.lease_s if rng.random() < 0.7 else 0.0)
     return Round(
         node=rng.randrange(size.nodes),
-        life_s=rng.uniform(0.0, 1.2) if from_start else rng.uniform(0.2, 2.6),
         from_start=from_start,
+        stores=rng.randrange(1, 40),
+        extra_s=rng.uniform(0.0, 1.2) if from_start else rng.uniform(0.0, 0.1),
         pause_s=pause_s,
         end="kill paused" if paused and end == "kill" and rng.random() < 0.3 else end,  # type: ignore[arg-type]
         prints=prints,
@@ -135,7 +150,7 @@ def _act(rng: random.Random, known: int) -> Act:
     everything = verb in {"release", "retry"} and rng.random() < 0.3
     # What was printed lately is still on its way; the rest is mostly done.
     document = max(0, known - 1 - int(rng.expovariate(0.15)))
-    return Act(verb, None if everything else document, rng.uniform(0.0, 1.0))
+    return Act(verb, None if everything else document, rng.randrange(0, 40))
 
 
 def _prints(size: Size) -> list[Print]:
@@ -152,7 +167,7 @@ def _prints(size: Size) -> list[Print]:
                 number,
                 producer,
                 rng.choice(list(WORKFLOWS)),
-                rng.choices([1, 2, 3, 5], [4, 3, 2, 1])[0],
+                rng.choices([1, 2, 3, 5, 8], [4, 3, 3, 2, 1])[0],
                 rng.choice(mishaps) if mishaps and rng.random() < 0.15 else "",
                 rng.uniform(0.0, 0.25),
             )

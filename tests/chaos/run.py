@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from chaos import plan
 from chaos.nodes import Node
-from chaos.plan import WORKFLOWS, Act, Print, Round, Size
+from chaos.plan import IDLE_S, LONGEST_S, WORKFLOWS, Act, Print, Round, Size
 from chaos.site import Site
 from chaos.verdict import Evidence, Verdict, judge
 
 _QUIET_S = 300.0
 _NUDGE_S = 1.0
+_LOOK_S = 0.005
 _FINAL = {"done", "discarded"}
-T = TypeVar("T")
 
 
 @dataclass
@@ -94,16 +93,18 @@ def _round(
     if not each.from_start:
         node.wait_ready()
     futures: list[Future[None]] = [printing.submit(site.producers.make, p) for p in each.prints]
-    futures += [operating.submit(_later, each.life_s * act.after_s, site.person.act, act)
-                for act in each.acts]  # fmt: skip
-    time.sleep(each.life_s / 2)
+    lived = _Life(site, each)
+    futures += [operating.submit(_acting, site, lived, act) for act in each.acts]
     if each.pause_s:
+        lived.wait(each.stores // 2)
         done["stopped and continued"] += each.end != "kill paused"
         node.stop()
         time.sleep(each.pause_s)
         if each.end != "kill paused":
             node.go_on()
-    time.sleep(each.life_s / 2)
+    if each.end != "kill paused":
+        lived.wait(each.stores)
+        time.sleep(each.extra_s)
     if each.end == "term":
         node.terminate()
         done["ended by SIGTERM"] += 1
@@ -111,13 +112,46 @@ def _round(
         node.kill()
         done["killed by -9"] += 1
         done["killed while stopped"] += each.end == "kill paused"
+    lived.is_over = True
     node.start()
     return futures
 
 
-def _later(delay_s: float, do: Callable[[Act], None], act: Act) -> None:
-    time.sleep(delay_s)
-    do(act)
+class _Life:
+    """How far a node is in its round."""
+
+    def __init__(self, site: Site, each: Round) -> None:
+        self._site, self._node = site, each.node
+        self._begin = site.witness.stores[each.node]
+        self._end = time.monotonic() + LONGEST_S
+        self.is_over = each.from_start
+
+    def wait(self, stores: int) -> None:
+        """Wait until the node has begun so many stores, has nothing to do, or had its time."""
+        idle_at = time.monotonic() + IDLE_S
+        while self._stores() < stores and not self.is_over and time.monotonic() < self._end:
+            before = self._stores()
+            time.sleep(_LOOK_S)
+            if self._stores() > before:
+                idle_at = time.monotonic() + IDLE_S
+            elif time.monotonic() > idle_at:
+                if not _busy(self._site):
+                    return
+                idle_at = time.monotonic() + IDLE_S
+
+    def _stores(self) -> int:
+        return self._site.witness.stores[self._node] - self._begin
+
+
+def _busy(site: Site) -> bool:
+    """Tell whether there is anything that waits for no person."""
+    states = {job["state"] for job in site.person.jobs()}
+    return bool(states - _FINAL - {"held"} or _dropped(site))
+
+
+def _acting(site: Site, lived: _Life, act: Act) -> None:
+    lived.wait(act.stores)
+    site.person.act(act)
 
 
 def _quiet(site: Site, prints: Sequence[Print]) -> list[str]:

@@ -74,6 +74,7 @@ class Witness:
         self.limits = limits
         self.lives: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
+        self.stores: Counter[int] = Counter()
         self.most: Counter[str] = Counter()
         self.above: list[str] = []
         self.sent: list[Sent] = []
@@ -120,6 +121,7 @@ class Witness:
         with self.lock:
             for earlier in seen.sent:
                 earlier.followed = earlier.answered_at is not None
+            self.stores[seen.node] += 1
             made = Sent(seen.remote, seen.node, seen.life, uid, message_id, at)
             seen.sent.append(made)
             self.sent.append(made)
