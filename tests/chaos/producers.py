@@ -50,6 +50,12 @@ class Producers:
         """Return where documents for a printer are dropped."""
         return self.directory / f"drop-{printer}"
 
+    def install(self) -> None:
+        """Make the queues."""
+        config = str(self.directory / "node-0.toml")
+        code, said = self.hands.run("printers", "install", "--config", config)
+        assert code == 0, said
+
     def make(self, each: Print) -> None:
         """Print a document."""
         path = self.directory / "documents" / f"{each.title}.pdf"

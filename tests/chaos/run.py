@@ -37,7 +37,7 @@ class Report:
         """Return the figures as they are printed."""
         v = self.verdict
         lines = [
-            f"seed {self.size.seed}, nodes {self.size.nodes}, {self.duration_s:.0f} s",
+            f"seed {self.size.seed}, nodes {self.size.nodes}, lp {self.size.lp}, {self.duration_s:.0f} s",
             f"documents {self.size.jobs}, of them acknowledged {self.accepted}",
             _counted("jobs", v.states),
             _counted("processes", self.done),
@@ -70,6 +70,8 @@ def run(directory: Path, size: Size, command: Sequence[str] = ("-m", "dicom_prin
         for node in site.nodes:
             node.start()
         site.nodes[0].wait_ready()
+        if size.lp:
+            site.producers.install()
         with ThreadPoolExecutor(2) as printing, ThreadPoolExecutor(1) as operating:
             work = [_round(site, each, done, printing, operating) for each in rounds]
             for future in [f for futures in work for f in futures]:

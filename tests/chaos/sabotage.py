@@ -1,4 +1,4 @@
-"""Takes a promise out of the service's process: the harness has to notice.
+"""Takes a promise out of the service's process: a run has to notice.
 
 ``python -m chaos.sabotage NAME serve --config …`` is ``dicom-printer serve --config …`` without
 that promise. Nothing of this is in the product.
@@ -7,14 +7,18 @@ that promise. Nothing of this is in the product.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
+from dicom_printer.jobs import running, table
 from dicom_printer.jobs.running import Running
+from dicom_printer.jobs.schema import job
 
 
-def no_record() -> None:
-    """Acknowledged instances are not recorded, and so not known at the next attempt."""
-
+def _no_record() -> None:
     def accept(self: Running, *_: Any) -> None:
         with self.store.writing() as (c, now):
             self.confirm(c, now)
@@ -22,22 +26,45 @@ def no_record() -> None:
     Running.accept = accept  # type: ignore[method-assign]
 
 
-def no_slots() -> None:
-    """Associations are not counted."""
-    from dicom_printer.jobs import running, table
+def _no_limit() -> None:
+    def free_slot(_c: object, _store: object, _name: str, used: set[int]) -> int:
+        return next(slot for slot in range(64) if slot not in used)
 
-    def first_free(*_: Any) -> None:
-        return None
-
-    running.free_slot = first_free  # type: ignore[assignment]
-    table.free_slot = first_free  # type: ignore[assignment]
-    running.used_slots = table.used_slots = lambda *_: {}  # type: ignore[assignment,misc]
+    running.free_slot = free_slot  # type: ignore[assignment]
+    table.free_slot = free_slot  # type: ignore[assignment]
 
 
-SABOTAGES = {"record": no_record, "slots": no_slots}
+def _no_fence() -> None:
+    def write(self: Running, c: sa.Connection, now: float, **values: Any) -> None:
+        c.execute(sa.update(job).where(job.c.id == self.id).values(updated=now, **values))
+
+    def requested(self: Running) -> dict[str, str] | None:
+        with self.store.reading() as c:
+            found: dict[str, str] | None = c.execute(
+                sa.select(job.c.request).where(job.c.id == self.id)
+            ).scalar()
+        return found
+
+    Running._write = write  # type: ignore[method-assign]
+    Running.requested = requested  # type: ignore[method-assign]
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A promise that is taken out, and the finding by which a run shows that it is missing."""
+
+    do: Callable[[], None]
+    finding: str
+
+
+SABOTAGES = {
+    "record": Sabotage(_no_record, "resent"),
+    "limit": Sabotage(_no_limit, "above"),
+    "fence": Sabotage(_no_fence, "resent"),
+}
 
 if __name__ == "__main__":
-    SABOTAGES[sys.argv.pop(1)]()
+    SABOTAGES[sys.argv.pop(1)].do()
     from dicom_printer.cli import main
 
     sys.exit(main())

@@ -98,7 +98,9 @@ class Site:
         lines = {name: self._drawn(plan.line, name) for name in REMOTES}
         kept = {k: v for k, v in os.environ.items() if not k.startswith("DICOM_PRINTER_")}
         kept.pop("NOTIFY_SOCKET", None)
-        env = {**kept, "CUPS_SERVER": str(self.directory / "no-cups"), "PYTHONPATH": str(TESTS)}
+        cups = stack.enter_context(PrivateCups()) if self.size.lp else None
+        server = cups.socket if cups else self.directory / "no-cups"
+        env = {**kept, "CUPS_SERVER": str(server), "PYTHONPATH": str(TESTS)}
         self.nodes: list[Node] = []
         for number in range(self.size.nodes):
             ports = {}
@@ -111,7 +113,6 @@ class Site:
             node = Node(number, config, env, self._command, self._died)
             stack.callback(node.kill)
             self.nodes.append(node)
-        cups = stack.enter_context(PrivateCups()) if self.size.lp else None
         submitting, operating = Hands(self.directory, env), Hands(self.directory, env)
         stack.callback(submitting.close)
         stack.callback(operating.close)
