@@ -2,6 +2,7 @@
 # make test   all tests
 # make check  ruff and mypy
 # make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES
+# make chaos-sabotage  that it notices when a promise is taken out
 # make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
@@ -13,7 +14,7 @@ KILLS  ?= 100
 JOBS   ?= 500
 NODES  ?= 1
 
-.PHONY: demo test check chaos bench bench-short clean
+.PHONY: demo test check chaos chaos-sabotage bench bench-short clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
@@ -28,6 +29,10 @@ check: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed $(SEED) --kills $(KILLS) --jobs $(JOBS) --nodes $(NODES)
+
+chaos-sabotage: $(VENV)/.dev
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage record
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage limit
 
 bench: $(VENV)/.bench
 	PDF2DCM_PYTHON=$(VENV)-pdf2dcm/bin/python $(VENV)/bin/python -m benchmarks

@@ -37,7 +37,7 @@ class Report:
         """Return the figures as they are printed."""
         v = self.verdict
         lines = [
-            f"seed {self.size.seed}, nodes {self.size.nodes}, lp {self.size.lp}, {self.duration_s:.0f} s",
+            f"seed {self.size.seed}, nodes {self.size.nodes}, {self.duration_s:.0f} s",
             f"documents {self.size.jobs}, of them acknowledged {self.accepted}",
             _counted("jobs", v.states),
             _counted("processes", self.done),

@@ -19,7 +19,7 @@ from dicom_printer.jobs.schema import job
 
 
 def _no_record() -> None:
-    def accept(self: Running, *_: Any) -> None:
+    def accept(self: Running, name: str, page: int, uid: str, status: int) -> None:
         with self.store.writing() as (c, now):
             self.confirm(c, now)
 
@@ -30,8 +30,9 @@ def _no_limit() -> None:
     def free_slot(_c: object, _store: object, _name: str, used: set[int]) -> int:
         return next(slot for slot in range(64) if slot not in used)
 
-    running.free_slot = free_slot  # type: ignore[assignment]
-    table.free_slot = free_slot  # type: ignore[assignment]
+    for module in (running, table):
+        assert module.__dict__["free_slot"]
+        module.__dict__["free_slot"] = free_slot
 
 
 def _no_fence() -> None:
