@@ -24,6 +24,7 @@ from dicom_printer.attributes import (
     shortened,
     texts,
 )
+from dicom_printer.codec import Frame
 from dicom_printer.errors import DocumentError
 
 __all__ = ["Attributes", "check_value", "composite", "dataset", "shortened", "uid"]
@@ -78,7 +79,7 @@ def dataset(
     job_id: str,
     page_number: int,
     instance_number: int,
-    pixels: np.ndarray,
+    image: np.ndarray | Frame,
     spacing_mm: float | None,
     attributes: Attributes,
     *,
@@ -95,9 +96,10 @@ def dataset(
         The page's number in its document.
     instance_number : int
         Its place in the series, from 1.
-    pixels : numpy.ndarray
-        8 bit, rows by columns (MONOCHROME2) or rows by columns by 3 (RGB); or uint16 with
-        12 significant bits, rows by columns.
+    image : numpy.ndarray or Frame
+        The pixels: 8 bit, rows by columns (MONOCHROME2) or rows by columns by 3 (RGB); or
+        uint16 with 12 significant bits, rows by columns. Of a compressed frame only the
+        description goes in, see :mod:`dicom_printer.encode`.
     spacing_mm : float or None
         Distance between pixels on the paper, where it is known.
     attributes : mapping of str to str
@@ -126,7 +128,10 @@ def dataset(
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
         ds.NominalScannedPixelSpacing = [format_number_as_ds(float(spacing_mm))] * 2
-    _add_pixels(ds, pixels, page_number)
+    if isinstance(image, Frame):
+        _describe(ds, image.shape, image.bits, page_number)
+    else:
+        _add_pixels(ds, image, page_number)
     return ds
 
 
@@ -217,28 +222,13 @@ def _defaults(
 
 
 def _add_pixels(ds: Dataset, pixels: np.ndarray, page_number: int) -> None:
-    """Add the Image Pixel Module (PS3.3 section C.7.6.3)."""
-    rows, columns = pixels.shape[:2]
-    if max(rows, columns) > 0xFFFF:
-        raise DocumentError(
-            f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
-            "print it smaller, or lower the step's `dpi`",
-        )
     twelve = pixels.dtype == np.uint16 and pixels.ndim == 2
     eight = pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,))
     if not eight and not (twelve and pixels.max() < 1 << 12):
         raise ValueError(
             f"pixels are {pixels.dtype} {pixels.shape}, not gray of 8 or 12 bits or RGB of 8"
         )
-    ds.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
-    ds.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
-    if pixels.ndim == 3:
-        ds.PlanarConfiguration = 0
-    ds.Rows, ds.Columns = rows, columns
-    ds.BitsAllocated = 16 if twelve else 8
-    ds.BitsStored = 12 if twelve else 8
-    ds.HighBit = ds.BitsStored - 1
-    ds.PixelRepresentation = 0
+    _describe(ds, pixels.shape, 12 if twelve else 8, page_number)
     if twelve:
         # words: the network turns them where the transfer syntax is big endian (PS3.5 A.2)
         ds.add_new(0x7FE00010, "OW", pixels.astype("<u2", copy=False).tobytes())
@@ -247,3 +237,22 @@ def _add_pixels(ds: Dataset, pixels: np.ndarray, page_number: int) -> None:
     # OB is bytes in their order, whatever the byte order of the transfer syntax (PS3.5 A.2);
     # as OW, Explicit VR Big Endian would have to swap them
     ds.add_new(0x7FE00010, "OB", data + b"\0" if len(data) % 2 else data)
+
+
+def _describe(ds: Dataset, shape: Sequence[int], bits: int, page_number: int) -> None:
+    """Add the Image Pixel Module (PS3.3 section C.7.6.3), but for the pixels."""
+    rows, columns = shape[:2]
+    if max(rows, columns) > 0xFFFF:
+        raise DocumentError(
+            f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
+            "print it smaller, or lower the step's `dpi`",
+        )
+    ds.SamplesPerPixel = 1 if len(shape) == 2 else 3
+    ds.PhotometricInterpretation = "MONOCHROME2" if len(shape) == 2 else "RGB"
+    if len(shape) == 3:
+        ds.PlanarConfiguration = 0
+    ds.Rows, ds.Columns = rows, columns
+    ds.BitsAllocated = 16 if bits == 12 else 8
+    ds.BitsStored = bits
+    ds.HighBit = bits - 1
+    ds.PixelRepresentation = 0

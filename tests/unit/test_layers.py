@@ -24,11 +24,12 @@ LAYERS = [
     {"matching"},
     {"keys"},
     {"attributes", "keywords", "placeholders", "gray", "folder_listing", "certificates"},
+    {"codec"},
     {"jobs", "spool"},
     {"journal", "locks"},
     {"ticket", "config", "durable", "figures"},
     {"expressions"},
-    {"errors", "__init__"},
+    {"errors", "jpeg", "__init__"},
 ]
 ONLY = {
     "pynetdicom": "network",

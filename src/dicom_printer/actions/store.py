@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import closing
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 from pydicom import Dataset
 from pydicom.uid import UID
 
-from dicom_printer import capture, encapsulated, encode, network
+from dicom_printer import capture, codec, encapsulated, encode, network
 from dicom_printer.actions import Job
 from dicom_printer.config import RemoteStep
 from dicom_printer.errors import BadValueError, DocumentError
-from dicom_printer.gray import to_gray
-from dicom_printer.pages import How, Page
+from dicom_printer.pages import EncodedPage, How, Page
 
 _COMPRESSED = {
-    ("rle", "extended"): encode.RLE,
-    ("jpeg", "extended"): encode.JPEG_EXTENDED,
-    ("jpeg", "baseline"): encode.JPEG_BASELINE,
-    ("jpeg-lossless", "extended"): encode.JPEG_LOSSLESS,
+    ("rle", "extended"): codec.RLE,
+    ("jpeg", "extended"): codec.JPEG_EXTENDED,
+    ("jpeg", "baseline"): codec.JPEG_BASELINE,
+    ("jpeg-lossless", "extended"): codec.JPEG_LOSSLESS,
 }
 _OF_JPEG = ("quality", "jpeg_process")
 
@@ -54,8 +55,8 @@ class Settings(RemoteStep):
 
     @property
     def rendering(self) -> How:
-        """How the pages are rendered: 12 bits are made from the colours."""
-        return How(dpi=self.dpi, mode="auto") if self.bits == 12 else self.how
+        """How the pages are rendered to be sent."""
+        return How(dpi=self.dpi, mode=self.mode, bits=self.bits)
 
     @property
     def compressed(self) -> str | None:
@@ -77,7 +78,7 @@ class Settings(RemoteStep):
     def variant(self, syntax: str | None) -> str:
         """Return what tells the pixels in a syntax from others of the page, for the UIDs."""
         depth = "-12" if self.bits == 12 else ""
-        loss = f"-jpeg{self.quality}" if syntax in encode.LOSSY else ""
+        loss = f"-jpeg{self.quality}" if syntax in codec.LOSSY else ""
         return f"{self.dpi}-{self.mode}{depth}{loss}"
 
     def pages_at(self, job: Job, numbers: list[int], accepted: set[str]) -> set[int]:
@@ -152,30 +153,52 @@ def _send_pages(
     taken = wanted in association.transfer_syntaxes.get(network.SECONDARY_CAPTURE, ())
     syntax = wanted if taken else None
     _same_patient(job)
-    with closing(job.renderer.stream(job.document, list(missing), step.rendering)) as pages:
-        for page in pages:
+    with closing(_images(step, job, missing, syntax)) as images:
+        for number, ds in images:
             job.interruption()
-            ds = _image(step, job, page, missing[page.number], syntax)
             status = association.store(ds)
-            job.running.accept(association.remote.name, page.number, ds.SOPInstanceUID, status)
+            job.running.accept(association.remote.name, number, ds.SOPInstanceUID, status)
     if wanted is None:
         return ""
     name = UID(wanted).name
     return f" ({name})" if taken else f" (uncompressed: it does not take {name})"
 
 
-def _image(step: Settings, job: Job, page: Page, number: int, syntax: str | None) -> Dataset:
-    ds = capture.dataset(
+def _images(
+    step: Settings, job: Job, missing: dict[int, int], syntax: str | None
+) -> Generator[tuple[int, Dataset]]:
+    """Yield each missing page's number and dataset, while the next ones are rendered."""
+    numbers = list(missing)
+    if syntax is None:
+        with closing(job.renderer.stream(job.document, numbers, step.rendering)) as pages:
+            for page in pages:
+                yield page.number, _dataset(step, job, page, page.pixels, missing, None)
+        return
+    encoding = codec.Encoding(syntax, step.quality)
+    with closing(job.renderer.frames(job.document, numbers, step.rendering, encoding)) as frames:
+        for each in frames:
+            ds = _dataset(step, job, each, each.frame, missing, syntax)
+            yield each.number, encode.encoded(ds, each.frame)
+
+
+def _dataset(
+    step: Settings,
+    job: Job,
+    page: Page | EncodedPage,
+    image: np.ndarray | codec.Frame,
+    missing: dict[int, int],
+    syntax: str | None,
+) -> Dataset:
+    return capture.dataset(
         job.id,
         page.number,
-        number,
-        to_gray(page.pixels, 12) if step.bits == 12 else page.pixels,
+        missing[page.number],
+        image,
         page.spacing_mm,
         {**job.defaults, **job.attributes},
         created=job.created,
         variant=step.variant(syntax),
     )
-    return encode.encoded(ds, syntax, step.quality) if syntax else ds
 
 
 def _send_pdf(job: Job, association: network.Association, pdf: bytes) -> None:

@@ -4,6 +4,6 @@ The only importer of the rasterisers: PDFium renders, poppler takes what it refu
 """
 
 from dicom_printer.pages.pool import Renderer
-from dicom_printer.pages.wire import How, Page
+from dicom_printer.pages.wire import EncodedPage, How, Page
 
-__all__ = ["How", "Page", "Renderer"]
+__all__ = ["EncodedPage", "How", "Page", "Renderer"]

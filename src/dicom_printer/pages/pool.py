@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from dicom_printer.codec import Encoding, Frame, check
 from dicom_printer.errors import DocumentError, RenderError
 from dicom_printer.pages.child import Child, DiedError
-from dicom_printer.pages.wire import How, Limits, Page
+from dicom_printer.pages.wire import EncodedPage, How, Limits, Page, request
 
 if TYPE_CHECKING:  # the worker imports this package too, and has no use for the configuration
     from dicom_printer.config.models import Pages
@@ -91,10 +92,21 @@ class Renderer:
         At most one page more than there are workers is held at any time, besides the one that
         was yielded. Close the generator where it is not read to its end.
         """
-        ahead: deque[Future[Page]] = deque()
+        yield from self._ahead(document, numbers, self._page, how)
+
+    def frames(
+        self, document: Path, numbers: Sequence[int], how: How, encoding: Encoding
+    ) -> Generator[EncodedPage]:
+        """Yield the pages of :meth:`stream`, encoded where they were rendered."""
+        yield from self._ahead(document, numbers, self._encoded, how, encoding)
+
+    def _ahead(
+        self, document: Path, numbers: Sequence[int], call: Callable[..., _T], *how: Any
+    ) -> Generator[_T]:
+        ahead: deque[Future[_T]] = deque()
         try:
             for number in numbers:
-                ahead.append(self._submit(self._page, document, number, how))
+                ahead.append(self._submit(call, document, number, *how))
                 if len(ahead) > self._workers:
                     yield _result(ahead.popleft())
             while ahead:
@@ -128,31 +140,33 @@ class Renderer:
             raise _was_closed() from None
 
     def _page(self, document: Path, number: int, how: How) -> Page:
-        request = {"do": "page", "number": number, "dpi": how.dpi, "mode": how.mode}
-        message, data = self._ask(document, request)
-        spacing_mm = message.get("spacing_mm")
-        return Page(
-            number,
-            np.frombuffer(data, np.uint8).reshape(message["shape"]),
-            float(spacing_mm) if spacing_mm is not None else None,
-        )
+        message, data = self._ask(document, request(number, how, None))
+        kind = "<u2" if message["bits"] == 12 else "u1"
+        return Page(number, np.frombuffer(data, kind).reshape(message["shape"]), _spacing(message))
 
-    def _ask(self, document: Path, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
+    def _encoded(self, document: Path, number: int, how: How, encoding: Encoding) -> EncodedPage:
+        message, data = self._ask(document, request(number, how, encoding))
+        frame = Frame(encoding.syntax, tuple(message["shape"]), message["bits"], bytes(data))
+        try:
+            check(frame)
+        except ValueError as error:
+            raise RenderError(f"a render worker returned no page: {error}") from None
+        return EncodedPage(number, frame, _spacing(message))
+
+    def _ask(self, document: Path, asked: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
         """Ask a worker; where the document ends it, ask a fresh one to use the second engine."""
         ends: list[str] = []
         for engine in ("pdfium", "poppler"):
             try:
                 with self._child() as child:
-                    return child.ask(
-                        {**request, "path": str(document.absolute()), "engine": engine}
-                    )
+                    return child.ask({**asked, "path": str(document.absolute()), "engine": engine})
             except DiedError as error:
                 if self._closed:
                     raise _was_closed() from None
                 if not error.by_document:
                     raise RenderError(f"a render worker ended: {error}") from None
                 ends.append(str(error))
-        what = f"page {request['number']}" if "number" in request else "the document"
+        what = f"page {asked['number']}" if "number" in asked else "the document"
         raise DocumentError(
             f"{what} cannot be rendered within the limits by either engine: {'; '.join(ends)}",
             "where the document is in order, raise the limits in [pages], restart and retry",
@@ -200,6 +214,11 @@ def _result(future: Future[_T]) -> _T:
         return future.result()
     except CancelledError:
         raise _was_closed() from None
+
+
+def _spacing(message: dict[str, Any]) -> float | None:
+    spacing_mm = message.get("spacing_mm")
+    return float(spacing_mm) if spacing_mm is not None else None
 
 
 def _was_closed() -> RenderError:

@@ -10,8 +10,16 @@ from dicom_printer.pages.wire import Mode, Pixels
 _BAND = 256  # rows; three planes of them fit the processor's cache
 
 
-def in_mode(pixels: Pixels, mode: Mode) -> Pixels:
-    """Return gray or RGB pixels as `mode` wants them, with Pillow's weights for gray."""
+def in_mode(pixels: Pixels, mode: Mode, bits: int = 8) -> Pixels:
+    """Return gray or RGB pixels as `mode` wants them, with Pillow's weights for gray.
+
+    Parameters
+    ----------
+    bits : int, optional
+        8, or 12 for gray.
+    """
+    if bits == 12:
+        return to_gray(pixels, 12)
     if pixels.ndim == 2:
         return np.repeat(pixels[..., None], 3, axis=2) if mode == "color" else pixels
     if mode == "auto" and is_gray(pixels):

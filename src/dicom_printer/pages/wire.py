@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from dicom_printer.codec import Encoding, Frame
+
 Mode = Literal["color", "gray", "auto"]
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+Pixels = np.ndarray[Any, Any]
 MAX_LINE = 65536
 MAX_TEXT = 1 << 20
 """Bytes of a document's text that are read; what follows is cut off."""
@@ -33,11 +35,14 @@ class How:
     dpi : int
         Dots per inch of a PDF's pages; images keep the pixels they have.
     mode : str
-        ``color`` (RGB), ``gray`` (8 bit), or ``auto``: gray where every pixel is.
+        ``color`` (RGB), ``gray``, or ``auto``: gray where every pixel is.
+    bits : int
+        8, or 12 for gray: those are made from the colours, before anything is rounded.
     """
 
     dpi: int = 150
     mode: Mode = "auto"
+    bits: Literal[8, 12] = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +54,8 @@ class Page:
     number : int
         The page's number in the document, from 1.
     pixels : numpy.ndarray
-        8 bit, rows by columns (gray) or rows by columns by 3 (RGB).
+        8 bit, rows by columns (gray) or rows by columns by 3 (RGB); or gray as uint16 with
+        12 significant bits.
     spacing_mm : float or None
         Distance between pixels on the paper; None for an image that states none, or not
         the same in both directions.
@@ -57,6 +63,15 @@ class Page:
 
     number: int
     pixels: Pixels
+    spacing_mm: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedPage:
+    """One page as a compressed frame: the same as :class:`Page`, but for its pixels."""
+
+    number: int
+    frame: Frame
     spacing_mm: float | None
 
 
@@ -72,6 +87,16 @@ class Limits:
 
 class ProtocolError(Exception):
     """The other side said what it must not say."""
+
+
+def request(number: int, how: How, encoding: Encoding | None) -> dict[str, Any]:
+    """Return what is asked of a worker for a page."""
+    return {
+        "do": "page",
+        "number": number,
+        "how": asdict(how),
+        "encoding": None if encoding is None else asdict(encoding),
+    }
 
 
 def line(message: dict[str, Any]) -> bytes:
@@ -113,4 +138,14 @@ def announced(message: dict[str, Any], limits: Limits, most: int = MAX_TEXT) -> 
         raise ProtocolError("it announced pixels of another form")
     if shape[0] * shape[1] > limits.max_pixels:
         raise ProtocolError("it announced more pixels than the limits allow")
-    return math.prod(shape)
+    bits = message.get("bits", 8)
+    if type(bits) is not int or (bits, len(shape)) not in {(8, 2), (8, 3), (12, 2)}:
+        raise ProtocolError("it announced pixels of another depth")
+    raw = math.prod(shape) * (2 if bits == 12 else 1)
+    if "frame" not in message:
+        return raw
+    size = message["frame"]
+    # what does not compress becomes a little longer
+    if type(size) is not int or not 1 <= size <= 2 * raw + MAX_LINE:
+        raise ProtocolError("it announced a frame of no such length")
+    return size

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dicom_printer import codec
 from dicom_printer.errors import DocumentError
 from dicom_printer.pages import wire
 from dicom_printer.pages.engines import Document, is_pdf, open_document, read_head
@@ -53,10 +54,17 @@ class Worker:
             return {"bytes": len(text)}, text
         if request["do"] == "pdf":
             return _pdf(document, path, request["numbers"])
-        pixels, spacing_mm = self._render(document, path, request["number"], request["dpi"])
-        pixels = in_mode(pixels, request["mode"])
-        message = {"shape": pixels.shape, "spacing_mm": spacing_mm}
-        return message, np.ascontiguousarray(pixels).data.cast("B")
+        return self._page(document, path, request)
+
+    def _page(self, document: Document, path: Path, request: dict[str, Any]) -> _Answer:
+        how = wire.How(**request["how"])
+        pixels, spacing_mm = self._render(document, path, request["number"], how.dpi)
+        pixels = in_mode(pixels, how.mode, how.bits)
+        message = {"shape": pixels.shape, "bits": how.bits, "spacing_mm": spacing_mm}
+        if request["encoding"] is None:
+            return message, np.ascontiguousarray(pixels).data.cast("B")
+        frame = codec.encoded(pixels, codec.Encoding(**request["encoding"]))
+        return {**message, "frame": len(frame.data)}, frame.data
 
     def _open(self, path: Path, engine: str) -> Document:
         stat = path.stat()

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from scripted_job import job
 
-from dicom_printer import capture, encode, network
+from dicom_printer import capture, codec, network
 from dicom_printer.actions import store
 
 IMAGE, PDF = network.SECONDARY_CAPTURE, network.ENCAPSULATED_PDF
@@ -43,7 +43,7 @@ def test_a_pdf_is_proposed_uncompressed_only() -> None:
     pdf = (PDF, network.UNCOMPRESSED)
     assert step(**{"as": "pdf"}, compression="rle").contexts == [pdf]
     both = step(**{"as": "both"}, compression="rle").contexts
-    assert both == [(IMAGE, (encode.RLE,)), (IMAGE, network.UNCOMPRESSED), pdf]
+    assert both == [(IMAGE, (codec.RLE,)), (IMAGE, network.UNCOMPRESSED), pdf]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_with_loss_it_is_another_for_each_quality() -> None:
 def test_twelve_bits_are_other_pixels() -> None:
     eight, twelve = step(mode="gray"), step(mode="gray", bits=12)
     assert uids(eight, None) != uids(twelve, None)
-    assert twelve.rendering.mode == "auto", "they are made from the colours"
+    assert twelve.rendering.bits == 12, "they are made from the colours, where these are"
 
 
 def test_a_remote_that_has_the_page_as_it_is_or_compressed_has_it() -> None:

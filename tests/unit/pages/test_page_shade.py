@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dicom_printer.gray import to_gray
 from dicom_printer.pages.shade import in_mode, is_gray
 from dicom_printer.pages.wire import Pixels
 
@@ -49,3 +50,8 @@ def test_color_is_always_three_channels() -> None:
 def test_gray_stays_as_it_is(mode: str) -> None:
     flat = gray()[..., 0]
     assert np.array_equal(in_mode(flat, "gray" if mode == "gray" else "auto"), flat)
+
+
+def test_twelve_bits_are_made_from_the_colours() -> None:
+    assert np.array_equal(in_mode(colourful(), "gray", 12), to_gray(colourful(), 12))
+    assert in_mode(gray(), "gray", 12).dtype == np.uint16

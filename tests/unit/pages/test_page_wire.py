@@ -18,6 +18,8 @@ LIMITS = Limits(max_pixels=10_000, max_pages=3, memory=1 << 30, page_timeout=60.
         ({"shape": [100, 100, 3]}, 30_000),
         ({"bytes": MAX_TEXT}, MAX_TEXT),
         ({"count": 3}, 0),
+        ({"shape": [100, 100], "bits": 12}, 20_000),
+        ({"shape": [100, 100, 3], "bits": 8, "frame": 17}, 17),
     ],
 )
 def test_what_is_allowed(message: dict[str, Any], size: int) -> None:
@@ -39,6 +41,12 @@ def test_what_is_allowed(message: dict[str, Any], size: int) -> None:
         {"shape": [70000, 0]},
         {"shape": "ab"},
         {"shape": {"0": 1}},
+        {"shape": [100, 100, 3], "bits": 12},
+        {"shape": [100, 100], "bits": 16},
+        {"shape": [100, 100], "bits": "8"},
+        {"shape": [100, 100], "frame": 0},
+        {"shape": [100, 100], "frame": 1_000_000},
+        {"shape": [100, 100], "frame": True},
         {"bytes": MAX_TEXT + 1},
         {"bytes": -1},
         {"bytes": "5"},
