@@ -1,7 +1,7 @@
 # make demo   the main job on this machine: print with lp, find the pages at a store
 # make test   all tests
 # make check  ruff and mypy
-# make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES
+# make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES, DATABASE
 # make chaos-sabotage  that it notices when a promise is taken out
 # make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
@@ -13,6 +13,7 @@ SEED   ?= 1
 KILLS  ?= 100
 JOBS   ?= 500
 NODES  ?= 1
+DATABASE ?= sqlite
 
 .PHONY: demo test check chaos chaos-sabotage bench bench-short clean
 
@@ -28,7 +29,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/mypy
 
 chaos: $(VENV)/.dev
-	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed $(SEED) --kills $(KILLS) --jobs $(JOBS) --nodes $(NODES)
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed $(SEED) --kills $(KILLS) --jobs $(JOBS) --nodes $(NODES) --database $(DATABASE)
 
 chaos-sabotage: $(VENV)/.dev
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage record

@@ -21,6 +21,8 @@ IDLE_S = 1.0
 LONGEST_S = 10.0
 """How long a node lives at the most, whatever it has to do."""
 
+_LEASE_S = 6.0
+
 Producer = Literal["hot folder", "submit", "backend", "lp"]
 Mishap = Literal["", "killed", "twice"]
 
@@ -77,6 +79,9 @@ class Round:
         How long it goes on after that.
     pause_s : float
         For how long it is stopped (SIGSTOP) when half of its life is over; 0 for not at all.
+    down : bool
+        Whether it stays down until its next round, and not only for a moment: of several nodes,
+        the others take its jobs over.
     end : str
         "kill" (-9), "term" (SIGTERM), or "kill paused": -9 while it is stopped.
     """
@@ -86,6 +91,7 @@ class Round:
     stores: int
     extra_s: float
     pause_s: float
+    down: bool
     end: Literal["kill", "term", "kill paused"]
     prints: tuple[Print, ...]
     acts: tuple[Act, ...]
@@ -101,8 +107,12 @@ class Size:
     nodes: int = 1
     lp: bool = False
     """Whether a part of the documents goes through a real cupsd."""
-    lease_s: float = 0.0
-    """How long a node may be silent; 0 where there is one node only."""
+    database: Literal["sqlite", "postgresql"] = "sqlite"
+
+    @property
+    def lease_s(self) -> float:
+        """How long a node may be silent; 0 where there is one node only."""
+        return _LEASE_S if self.nodes > 1 else 0.0
 
 
 def rounds(size: Size) -> list[Round]:
@@ -138,6 +148,7 @@ def _round(
         stores=rng.randrange(1, 40),
         extra_s=rng.uniform(0.0, 1.2) if from_start else rng.uniform(0.0, 0.1),
         pause_s=pause_s,
+        down=size.nodes > 1 and rng.random() < 0.4,
         end="kill paused" if paused and end == "kill" and rng.random() < 0.3 else end,  # type: ignore[arg-type]
         prints=prints,
         acts=tuple(_act(rng, known) for _ in range(rng.randrange(1, 5))),

@@ -18,6 +18,8 @@ from chaos.verdict import Evidence, Verdict, judge
 _QUIET_S = 300.0
 _NUDGE_S = 1.0
 _LOOK_S = 0.005
+_EARLIEST = 0.7
+"""Of a lease: how much of it is left at least to a node that renews it in time."""
 _FINAL = {"done", "discarded"}
 
 
@@ -37,7 +39,8 @@ class Report:
         """Return the figures as they are printed."""
         v = self.verdict
         lines = [
-            f"seed {self.size.seed}, nodes {self.size.nodes}, {self.duration_s:.0f} s",
+            f"seed {self.size.seed}, {self.size.database}, nodes {self.size.nodes}, "
+            f"{self.duration_s:.0f} s",
             f"documents {self.size.jobs}, of them acknowledged {self.accepted}",
             _counted("jobs", v.states),
             _counted("processes", self.done),
@@ -45,7 +48,8 @@ class Report:
             _counted("operator", self.acts),
             f"lost {len(v.lost)}, doubled {len(v.doubled)}, above the limit {len(v.above)}, "
             f"resent after acknowledgement {len(v.resent)}, other findings {len(v.others)}",
-            f"sent again rightly, their answer not having been recorded: {v.again}",
+            f"sent again rightly, their answer not having been recorded: {v.again}; "
+            f"by a node that woke up: {v.awoken}",
         ]
         return "\n".join(lines + v.sentences())
 
@@ -100,8 +104,7 @@ def _round(
     if each.pause_s:
         lived.wait(each.stores // 2)
         done["stopped and continued"] += each.end != "kill paused"
-        node.stop()
-        time.sleep(each.pause_s)
+        _sleep(site, node, each.pause_s)
         if each.end != "kill paused":
             node.go_on()
     if each.end != "kill paused":
@@ -115,8 +118,21 @@ def _round(
         done["killed by -9"] += 1
         done["killed while stopped"] += each.end == "kill paused"
     lived.is_over = True
-    node.start()
+    if not each.down:
+        node.start()
     return futures
+
+
+def _sleep(site: Site, node: Node, pause_s: float) -> None:
+    """Stop a node; where it sleeps for too long, the others may take its jobs meanwhile."""
+    node.stop()
+    # It renewed its lease at some time before.
+    early_s = site.size.lease_s * _EARLIEST
+    if early_s and pause_s > early_s:
+        time.sleep(early_s)
+        site.witness.asleep(node.number)
+        pause_s -= early_s
+    time.sleep(pause_s)
 
 
 class _Life:
@@ -159,6 +175,8 @@ def _acting(site: Site, lived: _Life, act: Act) -> None:
 def _quiet(site: Site, prints: Sequence[Print]) -> list[str]:
     """End the faults, and let the operator set free what is held, until nothing is left to do."""
     site.witness.calm = True
+    for node in site.nodes:
+        node.start()
     for node in site.nodes:
         node.wait_ready()
     expected = {each.title for each in prints if each.number in site.producers.accepted}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
+from postgres import Postgres
 
 from chaos import plan
 from chaos.archive import Archive
@@ -99,8 +100,12 @@ class Site:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("DICOM_PRINTER_")}
         kept.pop("NOTIFY_SOCKET", None)
         cups = stack.enter_context(PrivateCups()) if self.size.lp else None
+        path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
         server = cups.socket if cups else self.directory / "no-cups"
-        env = {**kept, "CUPS_SERVER": str(server), "PYTHONPATH": str(TESTS)}
+        env = {**kept, "CUPS_SERVER": str(server), "PYTHONPATH": path}
+        self._database = ""
+        if self.size.database == "postgresql":
+            self._database = stack.enter_context(Postgres(durable=True)).create()
         self.nodes: list[Node] = []
         for number in range(self.size.nodes):
             ports = {}
@@ -120,8 +125,11 @@ class Site:
         self.producers = Producers(self.directory, self.spool, submitting, cups)
 
     def _more(self, number: int) -> str:
-        """Return what several nodes need in ``[service]``."""
-        return ""
+        """Return what a database of its own and several nodes need in ``[service]``."""
+        more = f'database = "{self._database}"\n' if self._database else ""
+        if self.size.nodes > 1:
+            more += f'node = "node-{number}"\nlease = "{self.size.lease_s:.0f}s"\n'
+        return more
 
     def _died(self, node: int, why: str) -> None:
         self.witness.died(node, why)

@@ -29,6 +29,8 @@ class Verdict:
     states: Counter[str] = field(default_factory=Counter)
     again: int = 0
     """Stores that were sent again, and rightly: no answer to them had been recorded."""
+    awoken: int = 0
+    """Stores that were sent again by a node that had slept for longer than its lease."""
 
     @property
     def is_clean(self) -> bool:
@@ -125,7 +127,9 @@ def _judge_wire(found: Evidence, verdict: Verdict) -> None:
     An acknowledgement counts where the service recorded it before the other store began, by
     its own table; or where it went on to the next store of the same connection, which it does
     only behind the record. One whose answer was in the service's socket when the service was
-    killed, or cut off, counts for neither: nobody can know whether it was read.
+    killed, or cut off, counts for neither: nobody can know whether it was read. Nor does the one
+    store that a node had before it when it was stopped for longer than its lease: it asks whether
+    the job is still its own, and may be stopped before the next instruction.
     """
     by_uid: dict[tuple[str, str], list[Sent]] = defaultdict(list)
     for sent in found.witness.sent:
@@ -134,6 +138,9 @@ def _judge_wire(found: Evidence, verdict: Verdict) -> None:
         recorded = found.recorded.get((remote, uid))
         certain = False
         for i, sent in enumerate(sorted(stores, key=lambda s: s.at)):
+            if sent.awoken and i > 0:
+                verdict.awoken += 1
+                continue
             verdict.again += i > 0
             if recorded is not None and sent.at > recorded:
                 verdict.resent.append(

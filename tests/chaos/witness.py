@@ -22,6 +22,9 @@ class Sent:
     followed : bool
         Whether the service began another store on the same connection after that: it does so
         only when it has recorded the answer.
+    awoken : bool
+        Whether it is the first of its connection since the node slept for longer than its lease:
+        it may have slept between its last look at the job and this request.
     """
 
     remote: str
@@ -33,6 +36,7 @@ class Sent:
     answered_at: float | None = None
     status: int = -1
     followed: bool = False
+    awoken: bool = False
 
     @property
     def acknowledged(self) -> bool:
@@ -57,6 +61,7 @@ class Seen:
     life: int
     peek: Callable[[], str]
     ended: str = ""
+    slept: bool = False
     sent: list[Sent] = field(default_factory=list)
 
 
@@ -94,6 +99,13 @@ class Witness:
                     seen.ended = seen.ended or why
             self._open = [seen for seen in self._open if not seen.ended]
 
+    def asleep(self, node: int) -> None:
+        """Count the connections of a node as ended: its lease is over, though it is not dead."""
+        with self.lock:
+            for seen in self._open:
+                seen.slept = seen.slept or seen.node == node
+            self.died(node, "asleep")
+
     def opened(self, remote: str, node: int, peek: Callable[[], str]) -> Seen:
         """Note a connection, and whether it is one too many."""
         with self.lock:
@@ -122,7 +134,8 @@ class Witness:
             for earlier in seen.sent:
                 earlier.followed = earlier.answered_at is not None
             self.stores[seen.node] += 1
-            made = Sent(seen.remote, seen.node, seen.life, uid, message_id, at)
+            made = Sent(seen.remote, seen.node, seen.life, uid, message_id, at, awoken=seen.slept)
+            seen.slept = False
             seen.sent.append(made)
             self.sent.append(made)
             return len(seen.sent)
