@@ -109,7 +109,7 @@ def read(data: bytes, job_id: str) -> Ticket:
     if len(data) > MAX_BYTES:
         raise TicketError(f"ticket of job {job_id} is larger than {MAX_BYTES} bytes")
     try:
-        found: Any = json.loads(data)
+        found: Any = json.loads(data.decode("utf-8"))
         ticket = Ticket.model_validate(found)
     except ValidationError as error:
         fields = ", ".join(

@@ -62,3 +62,10 @@ def test_fields_of_a_later_version_are_no_error() -> None:
 def test_no_file_does_harm(data: bytes) -> None:
     with pytest.raises(TicketError):
         tickets.read(data, ticket().id)
+
+
+def test_a_ticket_is_utf_8() -> None:
+    made = ticket()
+    assert tickets.read(tickets.write(made), made.id) == made
+    with pytest.raises(TicketError, match="is not JSON"):
+        tickets.read(tickets.write(made).decode().encode("utf-16"), made.id)

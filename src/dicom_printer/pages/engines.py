@@ -62,7 +62,8 @@ def open_document(path: Path, limits: Limits, engine: str = "pdfium") -> Documen
     if opened.count > limits.max_pages:
         opened.close()
         raise DocumentError(
-            f"the document has {opened.count} pages; [pages] max_pages is {limits.max_pages}",
+            f"the document has {opened.count} pages or more; "
+            f"[pages] max_pages is {limits.max_pages}",
             "raise max_pages, restart and `dicom-printer retry JOB`, or print it in parts",
             reason="too many pages",
         )

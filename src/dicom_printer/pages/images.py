@@ -35,8 +35,9 @@ class Images:
         try:
             self._image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
             # Other frames of a PNG are an animation, those of a JPEG previews.
-            many = isinstance(self._image, TiffImagePlugin.TiffImageFile)
-            self.count = int(getattr(self._image, "n_frames", 1)) if many else 1
+            self.count = 1
+            if isinstance(self._image, TiffImagePlugin.TiffImageFile):
+                self.count = _frames(self._image, limits.max_pages)
         except _UNREADABLE:
             raise damaged("the image cannot be read; it may be cut off") from None
 
@@ -58,6 +59,16 @@ class Images:
     def close(self) -> None:
         """Let go of the file."""
         self._image.close()
+
+
+def _frames(image: TiffImagePlugin.TiffImageFile, most: int) -> int:
+    """Return how many pages a TIFF has, `most` + 1 where it has more: Pillow's count has no end."""
+    for number in range(1, most + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            return number
+    return most + 1
 
 
 def _spacing(image: Image.Image) -> float | None:

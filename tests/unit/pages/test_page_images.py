@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import documents
+import hostile_images
 import numpy as np
 import pytest
 from PIL import Image
@@ -136,3 +137,19 @@ def test_pixels_of_an_unusual_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         first(tmp_path / "f.tif")
     assert caught.value.reason == "type not supported"
+
+
+def test_pages_are_counted_up_to_the_limit(tmp_path: Path) -> None:
+    few = Limits(max_pixels=1_000_000, max_pages=3, memory=1 << 30, page_timeout=60.0)
+    for pages, counted in ((1, 1), (3, 3), (9, 4)):
+        image = Images(documents.tiff(tmp_path / "x.tif", pages=pages), few)
+        assert image.count == counted
+        assert same(image.render(1, 150)[0], documents.picture(1))
+        image.close()
+
+
+def test_of_many_pages_no_more_are_counted_than_needed(tmp_path: Path) -> None:
+    path = tmp_path / "circle.tif"
+    path.write_bytes(hostile_images.frames(20_000))
+    few = Limits(max_pixels=1_000_000, max_pages=200, memory=1 << 30, page_timeout=60.0)
+    assert Images(path, few).count == 201

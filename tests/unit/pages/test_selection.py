@@ -90,3 +90,8 @@ def test_a_range_that_leaves_nothing_is_an_error() -> None:
 def test_an_unknown_page_set_is_an_error() -> None:
     with pytest.raises(DocumentError, match="page set"):
         selected(5, None, "prime")
+
+
+def test_as_many_ranges_as_fit_a_ticket() -> None:
+    # with a set of numbers this takes minutes
+    assert selected(5000, "1-999999999," * 80_000 + "1", None) == list(range(1, 5001))
