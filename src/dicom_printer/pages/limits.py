@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from dicom_printer.errors import DocumentError
+from dicom_printer.pages import fences
 from dicom_printer.pages.wire import MAX_SIDE, Limits
 
 POINTS = 72.0
@@ -29,6 +30,7 @@ def confine(limits: Limits) -> None:
     # threads that live as long as the workers.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    fences.give_up(libc)
     # What the interpreter has mapped is not the document's doing.
     baseline = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = baseline + limits.memory

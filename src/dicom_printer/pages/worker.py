@@ -148,6 +148,13 @@ def serve(requests: BinaryIO, answers: RawIOBase) -> None:
             message = _error(error.message, error.remedy, error.reason)
         except FileNotFoundError:
             message = _error("the document is not there any more", "discard the job", "no document")
+        except PermissionError:
+            # A worker of root's is not almighty any more.
+            message = _error(
+                "the document may not be read by the user that the service runs as",
+                "give the spool to that user (chown -R), then `dicom-printer retry JOB`",
+                "no document",
+            )
         except MemoryError:
             message = _error(
                 f"the document needs more than the {limits.memory} bytes of [pages] memory",
