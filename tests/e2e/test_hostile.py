@@ -2,16 +2,15 @@
 
 import shutil
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import documents
 import psutil
 import pytest
+from process_watch import Watch
 from running_service import RunningService
 from scp import ScriptedSCP
 
@@ -88,35 +87,6 @@ UNFIT: dict[str, tuple[Callable[[Path], Path], str]] = {
     "TIFF bomb.tiff": (tiff_bomb, "page too large"),
     "TIFF tile bomb.tiff": (tiff_tile_bomb, "document damaged"),
 }
-
-
-@dataclass
-class Watch:
-    """Samples the memory of a service and its children, and notes who the children were."""
-
-    service: psutil.Process
-    peak: int = 0
-    peak_of_child: int = 0
-    children: dict[int, psutil.Process] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.02):
-            try:
-                self.peak = max(self.peak, self.service.memory_info().rss)
-                for child in self.service.children(recursive=True):
-                    self.children[child.pid] = child
-                    self.peak_of_child = max(self.peak_of_child, child.memory_info().rss)
-            except psutil.NoSuchProcess:
-                continue
-
-    def stop(self) -> None:
-        self._over.set()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
