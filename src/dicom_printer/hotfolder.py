@@ -208,7 +208,9 @@ class HotFolder:
         except OSError as error:
             self._refuse(entry, now, f"{error.strerror} (it was to be rejected: {reason})")
         else:
-            logger.warning("hot folder of %s: a file was rejected: %s", self.printer, reason)
+            about = {"event": "rejected", "printer": self.printer}
+            text = "hot folder of %s: a file was rejected: %s"
+            logger.warning(text, self.printer, reason, extra=about)
 
     def _refuse(self, entry: Entry, now: float, why: str) -> None:
         """Let a file alone that we could not remove: it would be printed again and again."""

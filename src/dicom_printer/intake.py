@@ -223,7 +223,7 @@ class Intake:
         try:
             self._spool.ticket(name, INCOMING)
         except TicketError as error:
-            logger.error("incoming/%s was rejected: %s", name, error)
+            logger.error("incoming/%s was rejected: %s", name, error, extra={"event": "rejected"})
             self._spool.reject(name, str(error))
             return False
         try:
@@ -244,7 +244,7 @@ class Intake:
         try:
             ticket = self._spool.ticket(job_id)
         except TicketError as error:
-            logger.error("jobs/%s was rejected: %s", job_id, error)
+            logger.error("jobs/%s was rejected: %s", job_id, error, extra={"event": "rejected"})
             self._spool.reject(job_id, str(error), JOBS)
             self._missing.pop(job_id)
             return False
@@ -262,9 +262,11 @@ class Intake:
         )
         self._missing.pop(job_id)
         if earlier is None:
-            logger.info("job %s: accepted from %s", job_id[:8], ticket.source)
+            about = {"event": "accepted", "job": job_id[:8]}
+            logger.info("job %s: accepted from %s", job_id[:8], ticket.source, extra=about)
         elif earlier != job_id:
-            logger.info("job %s: repeats job %s, dropped", job_id[:8], earlier[:8])
+            about = {"event": "repeated", "job": earlier[:8]}
+            logger.info("job %s: repeats job %s, dropped", job_id[:8], earlier[:8], extra=about)
             self._spool.remove(job_id)
         return earlier is None
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import signal
 import socket
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,13 +24,15 @@ from dicom_printer import __version__, metrics
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.intake import Intake
-from dicom_printer.jobs import changes, table
+from dicom_printer.jobs import changes, look, table
 from dicom_printer.jobs.damage import REMEDY, is_damage, refuse_damaged
 from dicom_printer.jobs.database import TROUBLES, open_database, place, said
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.store import Store
+from dicom_printer.logs import about
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
+from dicom_printer.systemd import StatusLine, notify
 from dicom_printer.workflow import Workflow
 
 logger = logging.getLogger(__name__)
@@ -38,19 +40,6 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.25
 _HOUSEKEEPING_S = 600.0
 _TROUBLED_S = 5.0
-
-
-def notify(state: str) -> None:
-    """Tell systemd how we are (sd_notify(3)); nothing where it did not ask."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-        try:
-            s.connect("\0" + address[1:] if address.startswith("@") else address)
-            s.sendall(state.encode())
-        except OSError as error:
-            logger.warning("systemd could not be told %s: %s", state, error)
 
 
 def _look_after(running: Running, error: BaseException | None) -> None:
@@ -61,7 +50,8 @@ def _look_after(running: Running, error: BaseException | None) -> None:
         # Raises again while the table cannot be written; the job is kept until it can.
         running.put_back("the job table could not be written")
     elif error is not None:
-        logger.error("job %s: its action broke", running.id[:8], exc_info=error)
+        about = {"event": "broke", "job": running.id[:8], "printer": running.printer}
+        logger.error("job %s: its action broke", running.id[:8], exc_info=error, extra=about)
         running.hold(
             "action broke",
             f"the action broke ({type(error).__name__}); see the service's log, "
@@ -93,6 +83,7 @@ class Service:
         self._next_housekeeping = self._next_due = 0.0
         self._troubles: list[str] | None = None
         self._unwatched = ""
+        self._status = StatusLine(self._counted)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; a second one does not wait for running jobs.
@@ -114,7 +105,7 @@ class Service:
             self._intake.start()
             stack.callback(self._intake.stop)
             notify("READY=1")
-            logger.info("serving the spool %s", self._spool.root)
+            logger.info("serving the spool %s", self._spool.root, extra={"event": "started"})
             try:
                 self._serve()
             except sa.exc.DatabaseError as error:
@@ -123,7 +114,7 @@ class Service:
                 path = self._spool.database
                 raise SpoolError(f"the job table {path} is damaged: {error.orig}", REMEDY) from None
             notify("STOPPING=1")
-        logger.info("stopped")
+        logger.info("stopped", extra={"event": "stopped"})
 
     def _open(self, stack: ExitStack) -> None:
         where = place(self._config.service, self._spool.database)
@@ -145,7 +136,8 @@ class Service:
         self._intake.catch_up()
         recovered = table.recover(self._store)
         if recovered:
-            logger.warning("%d jobs were running when the service ended; they go on", recovered)
+            text = "%d jobs were running when the service ended; they go on"
+            logger.warning(text, recovered, extra={"event": "recovered"})
         self._spool.sweep()
 
     def _show_figures(self, stack: ExitStack, renderer: Renderer) -> None:
@@ -192,6 +184,7 @@ class Service:
         if rang or changed or self._store.clock() >= self._next_due:
             self._dispatch(pool)
             self._next_due = table.next_due(self._store) or math.inf
+        self._status.turn(rang or changed)
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         table.wake_overdue(self._store)
@@ -199,9 +192,13 @@ class Service:
             running = table.claim(self._store)
             if running is None:
                 return
-            future = pool.submit(self._workflow.carry_on, running)
+            future = pool.submit(self._carry_on, running)
             self._running[future] = running
             future.add_done_callback(lambda _: self._wake.set())
+
+    def _carry_on(self, running: Running) -> None:
+        with about(job=running.id[:8], printer=running.printer):
+            self._workflow.carry_on(running)
 
     def _reap(self) -> None:
         """Look after what the workers left: an action that broke must not strand its job."""
@@ -220,6 +217,13 @@ class Service:
         if troubles != self._troubles:
             self._troubles = troubles
             table.report(self._store, self._node, __version__, troubles)
+
+    def _counted(self) -> str:
+        counts = Counter[str]()
+        for row in look.counts(self._store):
+            counts[row["state"]] += row["jobs"]
+        waiting = ", ".join(f"{counts[state]} {state}" for state in look.WAITING)
+        return f"{waiting}; {len(self._troubles or ())} troubles"
 
     def _drain(self) -> None:
         """Let the jobs that are running end, so that what was begun is completed."""

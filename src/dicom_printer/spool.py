@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
 import shutil
 import time
 import uuid
@@ -81,6 +82,7 @@ class Spool:
         this process makes from now on is for its own eyes only, whoever makes it: a library too.
         """
         os.umask(0o077)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold pages
         if os.geteuid() != 0 or not self.root.exists():
             return
         owner = self.root.stat()

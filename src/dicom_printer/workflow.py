@@ -95,7 +95,7 @@ class Workflow:
             if not self._step(running, ticket, raw):
                 return
         running.finish()
-        logger.info("job %s: done", running.id[:8])
+        logger.info("job %s: done", running.id[:8], extra={"event": "done"})
 
     def _step(self, running: Running, ticket: Ticket, raw: Mapping[str, Any]) -> bool:
         """Carry one step out; True where the job may go on with the next one."""
@@ -152,9 +152,10 @@ class Workflow:
     ) -> bool:
         """Do what ``on_error`` says; True where the job goes on with the next step."""
         text = f"{label}: {error}"
-        logger.warning("job %s: %s", running.id[:8], text)
+        about = {"event": "failed", "remote": str(raw.get("remote", ""))}
+        logger.warning("job %s: %s", running.id[:8], text, extra=about)
         if not isinstance(error, _KnownDownError):  # who did not try did not fail
-            running.store.figures.failed(error.reason, str(raw.get("remote", "")))
+            running.store.figures.failed(error.reason, about["remote"])
         if error.verdict is Verdict.UNKNOWN:
             # Before anything else that is wanted of the job: it may be done already.
             self._note_remote(running, common, raw, error)
@@ -162,9 +163,8 @@ class Workflow:
             return False
         if (request := running.requested()) is not None:
             raise Interrupted(request)
-        transient = error.verdict is Verdict.TRANSIENT
-        general = common.on_error.transient if transient else common.on_error.permanent
-        policy = error.policy or general
+        on_error, transient = common.on_error, error.verdict is Verdict.TRANSIENT
+        policy = error.policy or (on_error.transient if transient else on_error.permanent)
         again_at = self._note_remote(running, common, raw, error)
         if policy == "continue":
             running.advance(running.step + 1, f"{text} (continued)")

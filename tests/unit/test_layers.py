@@ -27,7 +27,7 @@ LAYERS = [
     {"codec"},
     {"jobs", "spool"},
     {"journal", "locks"},
-    {"ticket", "config", "durable", "figures"},
+    {"ticket", "config", "durable", "figures", "logs", "systemd"},
     {"expressions"},
     {"errors", "jpeg", "__init__"},
 ]

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dicom_printer import logs
 from dicom_printer.cli.parser import parser
 from dicom_printer.errors import DicomPrinterError
 
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     level = (
         logging.DEBUG if args.verbose else logging.INFO if args.verb == "serve" else logging.ERROR
     )
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logs.set_up(level)
     # Each verb imports what it needs and no more: looking has to be instant.
     module, name = args.run
     verb = getattr(importlib.import_module(f"dicom_printer.cli.{module}"), name)

@@ -7,7 +7,7 @@ import functools
 import logging
 from typing import Any
 
-from dicom_printer import checks
+from dicom_printer import checks, logs
 from dicom_printer import config as configuration
 from dicom_printer.cli import output
 from dicom_printer.config import Config, Remote, nearest
@@ -22,6 +22,8 @@ def serve(args: argparse.Namespace) -> int:
     from dicom_printer.spool import Spool
 
     config = checks.load(args.config)
+    logs.set_up(logging.getLogger().level, args.log_format or config.service.log)
+    logs.nothing_else()
     Spool(config.service.spool).become_owner()
     for warning in checks.warnings(config):
         logger.warning("%s: %s", args.config, warning)

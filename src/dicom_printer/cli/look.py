@@ -15,7 +15,6 @@ from dicom_printer.jobs import look
 from dicom_printer.spool import INCOMING
 
 _REMOTE = {True: "up", False: "down", None: "not asked yet"}
-_WAITING = ("ready", "running", "suspended", "held")
 
 
 def status(args: argparse.Namespace) -> int:
@@ -40,7 +39,7 @@ def _status(access: Access) -> dict[str, Any]:
             row["printer"], dict.fromkeys(look.STATES, 0) | {"oldest": None, "last_error": ""}
         )
         printer[row["state"]] = row["jobs"]
-        if row["state"] in _WAITING:
+        if row["state"] in look.WAITING:
             printer["oldest"] = min(t for t in (printer["oldest"], row["oldest"]) if t is not None)
     for name, error in look.last_error(access.store).items():
         printers[name]["last_error"] = error

@@ -76,7 +76,11 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=(module, name))
         return made
 
-    verb("serve", "admin", "run the service in the foreground")
+    serve = verb("serve", "admin", "run the service in the foreground")
+    serve.add_argument(
+        "--log-format", choices=["text", "json"], metavar="FORM",
+        help="text or json (default: [service] log)",
+    )  # fmt: skip
     _add_printing(verb)
     _add_looking(verb)
     _add_operating(verb)

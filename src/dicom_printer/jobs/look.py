@@ -15,6 +15,9 @@ SHORT = 8
 
 STATES = ("incoming", "ready", "running", "suspended", "held", "done", "discarded")
 
+WAITING = ("ready", "running", "suspended", "held")
+"""Those of them that have not ended."""
+
 
 def _shown_state(now: float) -> sa.ColumnElement[str]:
     """Return the state with suspended told apart from ready."""

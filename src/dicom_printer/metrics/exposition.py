@@ -28,7 +28,6 @@ from dicom_printer.metrics.watched import Watched
 logger = logging.getLogger(__name__)
 
 _KEPT_S = 2.0  # however often somebody scrapes, the table is asked no more often
-_WAITING = ("ready", "running", "suspended", "held")
 _STATES = [state for state in look.STATES if state != "incoming"]
 
 
@@ -143,7 +142,7 @@ class Figures(Collector):
             for state in _STATES:
                 row = counts.get((printer, state))
                 jobs.add_metric([printer, state], row["jobs"] if row else 0)
-                if row and state in _WAITING:
+                if row and state in look.WAITING:
                     oldest.add_metric([printer, state], max(now - row["oldest"], 0.0))
         yield from (jobs, oldest)
         yield _gauge("jobs_of_unknown_printers", "Jobs whose printer is not configured.", other)

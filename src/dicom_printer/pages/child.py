@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import select
 import signal
@@ -24,8 +23,6 @@ from dicom_printer.pages.wire import (
     line,
     parsed,
 )
-
-logger = logging.getLogger(__name__)
 
 _START_S = 30.0  # for a machine that is very busy; a worker is there in a quarter of a second
 _CHUNK = 1 << 20
@@ -67,8 +64,7 @@ class Child:
             [sys.executable, "-I", "-B", "-m", "dicom_printer.pages.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # A library's complaints may quote the document; they are for debugging only.
-            stderr=None if logger.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # a library's complaints may quote the document
             env=_environment(),
             cwd="/",
             bufsize=0,
