@@ -12,7 +12,8 @@ from dicom_printer.actions import store
 from dicom_printer.config.models import Network, Remote
 from dicom_printer.config.tls import TLS
 from dicom_printer.network import print_status, printing, tls
-from dicom_printer.network.find import PATIENT_ROOT, PENDING, WORKLIST
+from dicom_printer.network.find import PATIENT_ROOT, WORKLIST
+from dicom_printer.network.inbound import PENDING
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "conformance.md").read_text()

@@ -1,6 +1,6 @@
 """Everything that touches an association: the only package that imports pynetdicom."""
 
-from dicom_printer.network import mend
+from dicom_printer.network import inbound, mend
 from dicom_printer.network.answers import check_characters
 from dicom_printer.network.association import (
     ENCAPSULATED_PDF,
@@ -15,6 +15,7 @@ from dicom_printer.network.syntaxes import UNCOMPRESSED, VERIFICATION
 from dicom_printer.network.verification import Answered, echo
 
 mend.apply()
+inbound.apply()
 
 __all__ = [
     "ENCAPSULATED_PDF",

@@ -11,24 +11,17 @@ from io import BytesIO
 
 from pydicom import DataElement, Dataset
 from pydicom.charset import convert_encodings
-from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import RemoteRefusedError, StepError
 from dicom_printer.network import outcome
+from dicom_printer.network.inbound import MALFORMED
 
 _TEXT = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 _STRIPPED = re.compile(r"\x1b|(?:^|[\^= ])\$[@B][!-~]+\([BJ](?:[\^= ]|$)")
 """Escape sequences of ISO 2022 in text: Orthanc hands Japanese on so, without the escape."""
-
-_UNREADABLE = (
-    ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError,
-    BytesLengthException,
-    NotImplementedError, RecursionError, struct.error,
-)  # fmt: skip
-"""What pydicom raises, by trial, on bytes that are no dataset."""
 
 # What pydicom says of a value that is wrong quotes it, and stderr is the service's log.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -53,8 +46,8 @@ def decoded(stream: BytesIO | None, syntax: UID, remote: Remote) -> Dataset:
             syntax.is_little_endian,
             parent_encoding=convert_encodings(remote.character_set.split("\\")),
         )
-        _settle(ds)
-    except _UNREADABLE:
+        settle(ds)
+    except MALFORMED:
         # without the cause: it may quote a value
         raise unreadable(remote) from None
     if len(ds) == 0:
@@ -72,14 +65,14 @@ def _without_empty_character_set(content: bytes, syntax: UID) -> bytes:
     return content if at < 0 else content[:at] + content[at + len(empty) :]
 
 
-def _settle(ds: Dataset) -> None:
-    """Have every element read now, and leave out what cannot be."""
+def settle(ds: Dataset) -> None:
+    """Have every element of a peer's data set read now, and leave out what cannot be."""
     for tag in list(ds.keys()):
         try:
             element = ds[tag]
             for item in element.value if element.VR == "SQ" else ():
-                _settle(item)
-        except _UNREADABLE:
+                settle(item)
+        except MALFORMED:
             del ds._dict[tag]  # `del ds[tag]` would read it once more
 
 

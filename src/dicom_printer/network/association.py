@@ -16,8 +16,8 @@ from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import events, outcome, tls, tls_outcome
-from dicom_printer.network.sockets import NegotiationLimit, hurry
+from dicom_printer.network import events, inbound, mend, negotiation, outcome, tls, tls_outcome
+from dicom_printer.network.sockets import NegotiationLimit, ended, hurry
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
@@ -25,7 +25,7 @@ from dicom_printer.network.syntaxes import (
     allowed,
     in_byte_order,
 )
-from dicom_printer.network.watchdog import Watchdog, own_data
+from dicom_printer.network.watchdog import Watchdog, own_data, patience_s
 
 IDLE_S = 900.0
 """After so long without a word from us or the peer an association is given up: far longer
@@ -60,8 +60,12 @@ class Association:
         self.transfer_syntaxes: dict[str, tuple[str, ...]] = {}
         for context in raw.accepted_contexts:
             accepted = self.transfer_syntaxes.get(str(context.abstract_syntax), ())
-            new = tuple(map(str, context.transfer_syntax))
-            self.transfer_syntaxes[str(context.abstract_syntax)] = accepted + new
+            proposed = raw.requestor.requested_contexts
+            of_this = [cx.transfer_syntax for cx in proposed if cx.context_id == context.context_id]
+            # some accept what was not proposed
+            new = tuple(str(syntax) for syntax in context.transfer_syntax if syntax in of_this[0])
+            if new:
+                self.transfer_syntaxes[str(context.abstract_syntax)] = accepted + new
         self._raw = raw
         self._message_id = 0
         # set while it is not known what the peer makes of the last request
@@ -95,12 +99,17 @@ class Association:
         sent.file_meta = FileMetaDataset()
         sent.file_meta.TransferSyntaxUID = UID(syntax)
         try:
-            return self._operate(
-                "C-STORE", lambda: self._raw.send_c_store(sent, msg_id=self._next_id())
+            status = self._operate(
+                "C-STORE", lambda: self._raw.send_c_store(sent, msg_id=self._next_id()), data=sent
             )
         except ValueError:
             # without the cause: it may quote the value, and values are the patient's
             raise BadValueError("the instance cannot be encoded for C-STORE") from None
+        stored = mend.answer(self._raw.dimse).AffectedSOPInstanceUID
+        if stored and stored != ds.SOPInstanceUID:
+            self._in_doubt = True
+            raise outcome.broken(self.remote, "success for an instance that was not sent")
+        return status
 
     def echo(self) -> None:
         """Verify that the peer answers (C-ECHO, PS3.4 Annex A)."""
@@ -129,34 +138,35 @@ class Association:
         name: str,
         send: Callable[[], Dataset],
         judge: outcome.Judge = outcome.judged,
-        limit_s: float | None = None,
+        data: Dataset | None = None,
     ) -> int:
-        """Send one request and judge its answer, which must be there within `limit_s` seconds.
+        """Send one request with its data and judge its answer.
 
-        Without that limit the answer must follow what we send within the time-out, and
-        nothing that is received puts it off.
+        That must follow what we send within the time-out, and nothing that is received
+        puts it off.
         """
         if not self._raw.is_established:
-            raise outcome.no_answer(self.remote, name, timed_out=False)
+            raise self.failure(name, None)
         self._in_doubt = True
         timeout_s = self.remote.dimse_timeout
-        watchdog = (
-            Watchdog(self._raw, timeout_s, counts=own_data)
-            if limit_s is None
-            else Watchdog(self._raw, timeout_s, limit_s)
-        )
-        with watchdog:
+        with Watchdog(self._raw, timeout_s, patience_s(timeout_s, data), own_data) as watchdog:
             try:
                 answer = send()
             except RuntimeError:  # pynetdicom's word for: the association has just gone
                 answer = Dataset()
         if "Status" not in answer:
-            raise outcome.no_answer(self.remote, name, timed_out=watchdog.has_bitten)
+            raise self.failure(name, watchdog.bit_after_s)
         status = int(answer.Status)
         if (error := judge(self.remote, name, status)) is not None:
             raise error
         self._in_doubt = False
         return status
+
+    def failure(self, name: str, waited_s: float | None) -> StepError:
+        """Say why the answer to a request did not come; `waited_s` where it was waited for."""
+        if what := inbound.breach(self._raw):
+            return outcome.broken(self.remote, what)
+        return outcome.no_answer(self.remote, name, waited_s)
 
     def close(self) -> None:
         """Release the association; abort it where it is not known what the peer is doing."""
@@ -166,6 +176,7 @@ class Association:
                 self._raw.abort()
             else:
                 self._raw.release()
+        ended(self._raw)
 
 
 @contextmanager
@@ -201,6 +212,7 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
     _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
     association = Association(remote, _established(remote, proposed))
     try:
+        negotiation.require_usual_pdus(remote, association._raw)
         yield association
     finally:
         association.close()
@@ -223,11 +235,12 @@ def _established(remote: Remote, contexts: Contexts) -> RawAssociation:
             continue
         if raw.is_established:
             return raw
+        ended(raw)
         waited_s = time.monotonic() - start
         if (not_encrypted := tls_outcome.failure(remote, raw)) is not None:
             raise not_encrypted
         if connected:
-            raise _failure(remote, contexts, raw, waited_s)
+            raise negotiation.failure(remote, contexts, raw, waited_s)
     raise outcome.no_connection(remote, waited_s)
 
 
@@ -262,22 +275,6 @@ def _request(
             ],
         )
     return raw, limit.is_connected
-
-
-def _failure(remote: Remote, contexts: Contexts, raw: RawAssociation, waited_s: float) -> StepError:
-    """Say why there is no association, though TCP connected."""
-    answer = raw.acceptor.primitive
-    if raw.is_rejected and answer is not None:
-        return outcome.rejected(
-            remote, answer.result or 1, answer.result_source or 1, answer.diagnostic or 1
-        )
-    if answer is not None and answer.result == 0:
-        first = contexts[0][0]
-        proposed = [syntax for abstract, many in contexts if abstract == first for syntax in many]
-        return outcome.no_context(remote, first, proposed)
-    if waited_s >= remote.association_timeout:
-        return outcome.silence(remote)
-    return outcome.broken_off(remote)
 
 
 _config.LOG_HANDLER_LEVEL = "none"

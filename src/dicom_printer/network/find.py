@@ -22,19 +22,23 @@ from dicom_printer.errors import BadValueError
 from dicom_printer.network import outcome
 from dicom_printer.network.answers import decoded, unreadable
 from dicom_printer.network.association import Association, associate
+from dicom_printer.network.inbound import PENDING, gathering
 from dicom_printer.network.syntaxes import UNCOMPRESSED
-from dicom_printer.network.watchdog import Watchdog
+from dicom_printer.network.watchdog import Watchdog, own_data
 
 WORKLIST = "1.2.840.10008.5.1.4.31"
 """Modality Worklist Information Model - FIND (PS3.4 section K.6.1)."""
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1.1"
 """Patient Root Query/Retrieve Information Model - FIND (PS3.4 section C.6.1)."""
 
-PENDING = frozenset({0xFF00, 0xFF01})
-"""An answer, and more may come (PS3.4 Table C.4-1; seed's Table 3.6)."""
-
 OVERALL = 5
 """A whole query may last as many DIMSE time-outs: a peer that drips answers ends too."""
+
+MOST_BYTES = 1 << 26
+"""What the answers to a query may weigh in memory: some 3000 of the usual 4 KiB and 60 elements.
+Where more come the query is cancelled, as after `most` answers."""
+ELEMENT_BYTES = 300
+"""What an element that was read weighs besides its value, measured."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Found:
     is_complete: bool
 
 
+def _length(message: C_FIND) -> int:
+    return message.Identifier.getbuffer().nbytes if message.Identifier else 0
+
+
+def _elements(ds: Dataset) -> int:
+    """Return how many elements a data set has, those of its items included."""
+    return sum(1 for _ in ds.iterall())
+
+
 def query(remote: Remote, model: str, identifier: Dataset, most: int) -> Found:
     """Ask a remote over an association of its own (C-FIND, PS3.7 section 9.1.2).
 
@@ -67,7 +80,8 @@ def query(remote: Remote, model: str, identifier: Dataset, most: int) -> Found:
     identifier : pydicom.Dataset
         The keys; those that are empty are asked for.
     most : int
-        How many answers are taken; where more come, the query is cancelled (C-CANCEL).
+        How many answers are taken, :data:`MOST_BYTES` of them at most; where more come, the
+        query is cancelled (C-CANCEL).
 
     Raises
     ------
@@ -98,12 +112,15 @@ class _Finding:
         message_id = self._association._next_id()
         self._association._in_doubt = True
         limit_s = OVERALL * self.remote.dimse_timeout
-        with Watchdog(self._raw, self.remote.dimse_timeout, limit_s) as watchdog:
+        with (
+            Watchdog(self._raw, self.remote.dimse_timeout, limit_s, own_data) as watchdog,
+            gathering(self._raw),
+        ):
             try:
                 # The request is sent by the call; the generator that it returns is for
                 # reading the answers, and is left alone: see the head of this module.
                 self._raw.send_c_find(identifier, self._model, msg_id=message_id)
-                found = self._gather(message_id, most)
+                found = self._gather(message_id, most, watchdog)
             except RuntimeError:  # pynetdicom's word for: the association has just gone
                 found = None
             except ValueError:
@@ -113,12 +130,13 @@ class _Finding:
                 # what send_c_find paused; it must go on so that it can end
                 self._raw._reactor_checkpoint.set()
         if found is None:
-            raise outcome.no_answer(self.remote, "C-FIND", timed_out=watchdog.has_bitten)
+            raise self._association.failure("C-FIND", watchdog.bit_after_s)
         return found
 
-    def _gather(self, message_id: int, most: int) -> Found | None:
+    def _gather(self, message_id: int, most: int, watchdog: Watchdog) -> Found | None:
         """Return the answers; None where the last of them did not come."""
         answers: list[Dataset] = []
+        weight = 0
         while (message := self._next()) is not None:
             status = int(message.Status or 0)
             if status == outcome.SUCCESS:
@@ -126,10 +144,13 @@ class _Finding:
                 return Found(answers, is_complete=True)
             if status not in PENDING:
                 raise outcome.failed(self.remote, "C-FIND", status)
-            if len(answers) == most:
+            watchdog.moved()
+            if len(answers) == most or weight > MOST_BYTES:
                 self._cancel(message_id)
                 return Found(answers, is_complete=False)
-            answers.append(decoded(message.Identifier, self._syntax, self.remote))
+            ds = decoded(message.Identifier, self._syntax, self.remote)
+            weight += _length(message) + ELEMENT_BYTES * _elements(ds)
+            answers.append(ds)
         return None
 
     def _cancel(self, message_id: int) -> None:

@@ -43,15 +43,15 @@ _serve_request = Association._serve_request
 _ready: Any = AssociationSocket.ready
 
 
-def _is_request(message: Any) -> bool:
+def is_request(message: Any) -> bool:
     """Tell a request from an answer, and from the ``None`` that wakes up whoever waits."""
     return message is not None and getattr(message, "MessageIDBeingRespondedTo", None) is None
 
 
-def _is_stray(provider: DIMSEServiceProvider, message: Any) -> bool:
+def is_stray(provider: DIMSEServiceProvider, message: Any) -> bool:
     """Tell an answer to something else than the request that was sent last."""
     expected = getattr(provider, "expected", None)
-    if expected is None or message is None or _is_request(message):
+    if expected is None or message is None or is_request(message):
         return False
     return bool((type(message), message.MessageIDBeingRespondedTo) != expected)
 
@@ -63,10 +63,10 @@ def answer(provider: DIMSEServiceProvider) -> Any:
 
 def _send_msg_mended(self: DIMSEServiceProvider, primitive: Any, context_id: int) -> None:
     """Send a message; for a request, note what its answer looks like, and forget older ones."""
-    if self.assoc.is_requestor and _is_request(primitive):
+    if self.assoc.is_requestor and is_request(primitive):
         with self.msg_queue.mutex:
             waiting = self.msg_queue.queue
-            kept = [item for item in waiting if item[1] is None or _is_request(item[1])]
+            kept = [item for item in waiting if item[1] is None or is_request(item[1])]
             waiting.clear()
             waiting.extend(kept)
         vars(self).update(expected=(type(primitive), primitive.MessageID), answer=None)
@@ -78,16 +78,16 @@ def _get_msg_mended(self: DIMSEServiceProvider, block: bool = False) -> Any:
     if not self.assoc.is_requestor:
         return _get_msg(self, block)
     if block:
-        while _is_stray(self, (item := _get_msg(self, block))[1]):
+        while is_stray(self, (item := _get_msg(self, block))[1]):
             continue
-        if item[1] is not None and not _is_request(item[1]):
+        if item[1] is not None and not is_request(item[1]):
             vars(self).update(answer=item[1])
         return item
     with self.msg_queue.mutex:
         waiting = self.msg_queue.queue
-        while waiting and _is_stray(self, waiting[0][1]):
+        while waiting and is_stray(self, waiting[0][1]):
             waiting.popleft()
-        if waiting and _is_request(waiting[0][1]):
+        if waiting and is_request(waiting[0][1]):
             return waiting.popleft()
     return None, None
 

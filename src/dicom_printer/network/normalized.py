@@ -15,12 +15,9 @@ from pydicom import Dataset
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
 from dicom_printer.network import mend, outcome
+from dicom_printer.network.answers import settle
 from dicom_printer.network.association import Association
 from dicom_printer.network.syntaxes import UNCOMPRESSED, in_byte_order
-
-OVERALL = 10
-"""How many times the DIMSE time-out an operation may last: a peer that keeps sending events is
-not silent, and may yet never answer."""
 
 
 def whatever(_remote: Remote, _operation: str, _status: int) -> StepError | None:
@@ -99,6 +96,7 @@ class Normalized:
             f"N-CREATE ({name})",
             lambda n: self._raw.send_n_create(sent, sop_class, uid, n, self._context),
             judge,
+            sent,
         )
         answer.uid = answer.uid or uid or ""
         return answer
@@ -109,6 +107,7 @@ class Normalized:
         return self._ask(
             f"N-SET ({name})",
             lambda n: self._raw.send_n_set(sent, sop_class, uid, n, self._context),
+            data=sent,
         )
 
     def action(self, name: str, sop_class: str, uid: str) -> Answer:
@@ -131,7 +130,11 @@ class Normalized:
         return in_byte_order(ds, self._syntax) if len(ds) else None
 
     def _ask(
-        self, name: str, send: Callable[[int], Any], judge: outcome.Judge | None = None
+        self,
+        name: str,
+        send: Callable[[int], Any],
+        judge: outcome.Judge | None = None,
+        data: Dataset | None = None,
     ) -> Answer:
         """Send a request and return its answer, which `judge` finds good."""
         answer = Answer()
@@ -140,20 +143,20 @@ class Normalized:
         def request() -> Dataset:
             found = send(message_id)
             # N-DELETE has no data set, so its status comes alone
-            status, data = found if isinstance(found, tuple) else (found, None)
+            status, read = found if isinstance(found, tuple) else (found, None)
             came = mend.answer(self._raw.dimse)
             if "Status" not in status or came is None:
                 return Dataset()
             answer.status = int(came.Status)
             answer.uid = str(came.AffectedSOPInstanceUID or "")
-            answer.data = data if data is not None else Dataset()
+            answer.data = read if read is not None else Dataset()
+            settle(answer.data)
             judged = Dataset()
             judged.Status = answer.status
             return judged
 
         try:
-            limit_s = OVERALL * self.remote.dimse_timeout
-            self._association._operate(name, request, judge or self._judge, limit_s)
+            self._association._operate(name, request, judge or self._judge, data)
         except ValueError:
             # without the cause: it may quote the value, and values are the patient's
             raise BadValueError(f"the attributes of {name} cannot be encoded") from None

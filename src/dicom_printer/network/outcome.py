@@ -176,18 +176,44 @@ def nothing_to_propose(remote: Remote, abstract_syntax: str) -> StepError:
     )
 
 
-def no_answer(remote: Remote, operation: str, *, timed_out: bool) -> StepError:
-    """Say that an answer did not come: time-out, abort, or a lost connection."""
-    if timed_out:
+def no_answer(remote: Remote, operation: str, waited_s: float | None) -> StepError:
+    """Say that an answer did not come: in so many seconds, or by an abort or a lost connection."""
+    if waited_s is not None:
         return NoAnswerError(
             f"{where(remote)}: the answer to {operation} did not come "
-            f"within {remote.dimse_timeout:g} s; the association was aborted"
+            f"within {waited_s:.4g} s; the association was aborted"
         )
     return NoAnswerError(
         f"{where(remote)}: the answer to {operation} did not come: "
         "the remote aborted the association, or the connection was lost",
         "it is tried again by itself; if it lasts, see that the remote knows the calling "
         f"AE title {remote.calling_ae_title}: some accept an unknown one and then abort",
+    )
+
+
+_BROKEN = "it is tried again by itself; if it lasts, settle it with the maker of the remote"
+
+
+def broken(remote: Remote, what: str) -> StepError:
+    """Say that the peer broke the protocol, or a limit, on an association."""
+    return NoAnswerError(
+        f"{where(remote)}: breaks the protocol: {what}; the association was aborted", _BROKEN
+    )
+
+
+def broken_in_negotiation(remote: Remote, what: str) -> StepError:
+    """Say that the answer to the association request is none."""
+    return RemoteUnreachableError(
+        f"{where(remote)}: the answer to the association request is not DICOM: {what}",
+        "it is tried again by itself; if it lasts, see that the port is a DICOM port without TLS",
+    )
+
+
+def too_short(remote: Remote, smallest: int) -> StepError:
+    """Say that the peer takes only PDUs of a few bytes."""
+    return RemoteRefusedError(
+        f"{where(remote)}: takes no PDU of {smallest} bytes or more",
+        "have its maximum PDU length raised, then `dicom-printer retry JOB`",
     )
 
 

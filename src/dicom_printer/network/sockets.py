@@ -9,6 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from pynetdicom import evt
+from pynetdicom.association import Association
+
+END_S = 5.0
+"""The threads of an association end within milliseconds, once its socket is shut."""
 
 
 class NegotiationLimit:
@@ -49,6 +53,25 @@ class NegotiationLimit:
     ) -> None:
         for timer in self._timers:
             timer.cancel()
+
+
+def ended(raw: Association) -> None:
+    """See that nothing of an association is left: its socket is closed, its threads end.
+
+    pynetdicom leaves the socket open where the peer has reset the connection, and where its
+    own thread has died.
+    """
+    wrapped = raw.dul.socket
+    raw.dul.kill_dul()
+    raw._kill = True
+    raw._reactor_checkpoint.set()
+    if wrapped is not None and wrapped.socket is not None:
+        _shut(wrapped.socket)
+    for thread in (raw, raw.dul):
+        if thread.ident is not None:
+            thread.join(END_S)
+    if wrapped is not None and wrapped.socket is not None:
+        wrapped.socket.close()
 
 
 def hurry(event: evt.Event) -> None:

@@ -11,12 +11,17 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from pydicom import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ABORT
 
 GRACE_S = 1.0
 """How long the A-ABORT has to get out before the socket is shut."""
+
+SLOWEST_BYTES_S = 8192
+"""What is sent may take so long: the speed of an ISDN line. A peer that reads slower than that,
+however steadily, would keep an association for days."""
 
 _P_DATA_TF = 0x04
 _CONTROL_HEADER = 11
@@ -42,6 +47,23 @@ def own_data(event: evt.Event) -> bool:
     return sent and data[0] == _P_DATA_TF and not data[_CONTROL_HEADER] & 1
 
 
+def patience_s(timeout_s: float, ds: Dataset | None) -> float:
+    """Return how many seconds a request with these data may last, whatever moves."""
+    # the answer may come a time-out after the last of the data
+    return 2 * timeout_s + _size(ds) / SLOWEST_BYTES_S
+
+
+def _size(ds: Dataset | None) -> int:
+    """Return about how many bytes a data set takes: what is long in it, items included."""
+    size = 0
+    for element in ds or ():
+        if element.VR == "SQ":
+            size += sum(map(_size, element.value))
+        elif isinstance(element.value, bytes):
+            size += len(element.value)
+    return size
+
+
 class Watchdog:
     """Aborts an association on which nothing was sent or received for ``timeout_s``.
 
@@ -59,6 +81,11 @@ class Watchdog:
         How long the operation may last, whatever moves; without an end by default.
     counts : callable, optional
         What is a movement, of all that is sent and received; by default anything.
+
+    Attributes
+    ----------
+    bit_after_s : float or None
+        Which of the two times was over, where one was.
     """
 
     def __init__(
@@ -68,9 +95,10 @@ class Watchdog:
         limit_s: float = math.inf,
         counts: Counts = anything,
     ) -> None:
-        self.has_bitten = False
+        self.bit_after_s: float | None = None
         self._association = association
         self._timeout_s = timeout_s
+        self._limit_s = limit_s
         self._counts = counts
         self._moved = time.monotonic()
         self._end = self._moved + limit_s
@@ -96,7 +124,11 @@ class Watchdog:
 
     def _touch(self, event: evt.Event) -> None:
         if self._counts(event):
-            self._moved = time.monotonic()
+            self.moved()
+
+    def moved(self) -> None:
+        """Count something else as a movement."""
+        self._moved = time.monotonic()
 
     def _watch(self) -> None:
         while not self._over.wait(max(0.0, self._due() - time.monotonic())):
@@ -109,7 +141,7 @@ class Watchdog:
 
     def _bite(self) -> None:
         """A-ABORT, then the end of the connection, then wake up whoever waits."""
-        self.has_bitten = True
+        self.bit_after_s = self._limit_s if self._end < time.monotonic() else self._timeout_s
         raw = self._association
         raw.acse.send_abort(0x00)
         end = time.monotonic() + GRACE_S

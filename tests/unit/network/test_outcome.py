@@ -98,9 +98,9 @@ def test_failures(status: int, kind: type[Exception], words: str) -> None:
 
 
 def test_an_answer_that_did_not_come() -> None:
-    late = outcome.no_answer(REMOTE, "C-STORE", timed_out=True)
+    late = outcome.no_answer(REMOTE, "C-STORE", REMOTE.dimse_timeout)
     assert "did not come within 9 s" in late.message
-    lost = outcome.no_answer(REMOTE, "C-STORE", timed_out=False)
+    lost = outcome.no_answer(REMOTE, "C-STORE", None)
     assert "the answer to C-STORE did not come" in lost.message
     # Orthanc takes the association of an unknown calling AE title and aborts its C-STORE
     assert "calling AE title PRINTER" in lost.remedy
