@@ -258,6 +258,7 @@ def test_a_late_answer_within_the_time_out_is_an_answer(
     printer: ScriptedPrinter, job: PrintedJob, tmp_path: Path
 ) -> None:
     add(job, tmp_path)
+    job.remote = imager(printer.port, dimse_timeout="5s")
     printer.delay_s = 0.1
     assert state(job.run()) == ("done", "")
 
