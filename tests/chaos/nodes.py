@@ -71,6 +71,10 @@ class Node:
             time.sleep(0.02)
         raise AssertionError(f"node {self.number} did not start; see {self.log}")
 
+    def is_running(self) -> bool:
+        """Tell whether it was started, and did not end yet."""
+        return self._process is not None and not self.look_after()
+
     def is_ready(self) -> bool:
         """Tell whether it said that it serves."""
         with self.log.open("rb") as log:

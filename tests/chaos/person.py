@@ -23,6 +23,8 @@ class Person:
         The jobs that were given to cancel or discard, by id.
     complaints : list of str
         What a verb may not answer.
+    excuse : int
+        Odd while the database is down, and higher than before where it was.
     """
 
     def __init__(self, hands: Hands, config: str) -> None:
@@ -30,6 +32,7 @@ class Person:
         self.acts: Counter[str] = Counter()
         self.ended: set[str] = set()
         self.complaints: list[str] = []
+        self.excuse = 0
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return what ``jobs --json`` says."""
@@ -59,11 +62,12 @@ class Person:
         self._do(verb, "--all")
 
     def _do(self, verb: str, *args: str) -> None:
+        before = self.excuse
         code, said = self._run(verb, *args)
         if code == _FINE:
             self.acts[verb] += 1
         # The job may have got on since it was looked at: that is refused with its state.
-        elif "cannot be given to" not in said:
+        elif "cannot be given to" not in said and before == self.excuse and before % 2 == 0:
             self.complaints.append(f"{verb} ended with {code}: {said}")
 
     def _run(self, verb: str, *args: str) -> tuple[int, str]:

@@ -82,6 +82,8 @@ class Round:
     down : bool
         Whether it stays down until its next round, and not only for a moment: of several nodes,
         the others take its jobs over.
+    outage_s : float
+        For how long PostgreSQL is dead when half of the life is over; 0 for not at all.
     end : str
         "kill" (-9), "term" (SIGTERM), or "kill paused": -9 while it is stopped.
     """
@@ -92,6 +94,7 @@ class Round:
     extra_s: float
     pause_s: float
     down: bool
+    outage_s: float
     end: Literal["kill", "term", "kill paused"]
     prints: tuple[Print, ...]
     acts: tuple[Act, ...]
@@ -139,6 +142,8 @@ def _round(
     from_start = rng.random() < 0.15
     paused = rng.random() < 0.2
     pause_s = 0.0
+    quiet = not (from_start or paused)
+    outage = size.database == "postgresql" and quiet and rng.random() < 0.1
     if paused:
         # Of several nodes, one that sleeps longer than its lease is the case that matters.
         pause_s = rng.uniform(0.3, 2.0) + (size.lease_s if rng.random() < 0.7 else 0.0)
@@ -149,6 +154,7 @@ def _round(
         extra_s=rng.uniform(0.0, 1.2) if from_start else rng.uniform(0.0, 0.1),
         pause_s=pause_s,
         down=size.nodes > 1 and rng.random() < 0.4,
+        outage_s=rng.uniform(0.2, 2.0) if outage else 0.0,
         end="kill paused" if paused and end == "kill" and rng.random() < 0.3 else end,  # type: ignore[arg-type]
         prints=prints,
         acts=tuple(_act(rng, known) for _ in range(rng.randrange(1, 5))),

@@ -101,12 +101,15 @@ def _round(
     futures: list[Future[None]] = [printing.submit(site.producers.make, p) for p in each.prints]
     lived = _Life(site, each)
     futures += [operating.submit(_acting, site, lived, act) for act in each.acts]
+    lived.wait(each.stores // 2)
     if each.pause_s:
-        lived.wait(each.stores // 2)
         done["stopped and continued"] += each.end != "kill paused"
         _sleep(site, node, each.pause_s)
         if each.end != "kill paused":
             node.go_on()
+    elif each.outage_s:
+        site.outage(each.outage_s)
+        done["PostgreSQL killed"] += 1
     if each.end != "kill paused":
         lived.wait(each.stores)
         time.sleep(each.extra_s)

@@ -6,6 +6,7 @@ import argparse
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -103,9 +104,11 @@ class Site:
         path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
         server = cups.socket if cups else self.directory / "no-cups"
         env = {**kept, "CUPS_SERVER": str(server), "PYTHONPATH": path}
+        self._postgres: Postgres | None = None
         self._database = ""
         if self.size.database == "postgresql":
-            self._database = stack.enter_context(Postgres(durable=True)).create()
+            self._postgres = stack.enter_context(Postgres(durable=True))
+            self._database = self._postgres.create()
         self.nodes: list[Node] = []
         for number in range(self.size.nodes):
             ports = {}
@@ -130,6 +133,19 @@ class Site:
         if self.size.nodes > 1:
             more += f'node = "node-{number}"\nlease = "{self.size.lease_s:.0f}s"\n'
         return more
+
+    def outage(self, seconds: float) -> None:
+        """Kill PostgreSQL, and start it again after a while."""
+        assert self._postgres is not None
+        # A service that starts meanwhile ends with a message, and nothing is learned of it.
+        for node in self.nodes:
+            if node.is_running():
+                node.wait_ready()
+        self.person.excuse += 1
+        self._postgres.kill9()
+        time.sleep(seconds)
+        self._postgres.start()
+        self.person.excuse += 1
 
     def _died(self, node: int, why: str) -> None:
         self.witness.died(node, why)
