@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+from reportlab import rl_config
 from reportlab.lib.colors import Color
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
@@ -79,6 +80,7 @@ def _mixture(pages: int) -> list[str]:
 def _document(path: Path, kinds: list[str]) -> Path:
     if path.exists():
         return path
+    rl_config.useA85 = 0  # no text around the images: no scanner does that
     chance = random.Random(path.stem)  # noqa: S311 (the same document each time)
     canvas = Canvas(str(path), pagesize=A4)
     for number, kind in enumerate(kinds, 1):

@@ -10,6 +10,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 from pydicom.valuerep import format_number_as_ds
 
+from dicom_printer import jpeg
 from dicom_printer.codec import LOSSY, Frame
 
 
@@ -45,7 +46,10 @@ def encoded(ds: Dataset, frame: Frame) -> Dataset:
 def _say_lossy(out: Dataset, frame: Frame) -> None:
     """Add what is due after lossy compression (PS3.3 section C.7.6.1.1.5)."""
     if len(frame.shape) == 3:
-        out.add_new("PhotometricInterpretation", "CS", "YBR_FULL_422")
+        # A scan's own JPEG may be 4:4:4, or 4:2:0: there is no word for that, and DCMTK says
+        # YBR_FULL_422 as well. Every reader goes by the stream.
+        whole = set(jpeg.header(frame.data).sampling) == {0x11}
+        out.add_new("PhotometricInterpretation", "CS", "YBR_FULL" if whole else "YBR_FULL_422")
     # one value alone is a text, and no list; a second one is wanted (section C.7.6.1.1.2)
     types = [out.ImageType] if isinstance(out.ImageType, str) else list(out.ImageType)
     out.add_new("ImageType", "CS", ["DERIVED", *(types[1:] or ["SECONDARY"])])

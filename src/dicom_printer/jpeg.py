@@ -34,6 +34,8 @@ class Header:
         What an Adobe segment says: 0 no transform of the colours, 1 YCbCr; None without one.
     identifiers : tuple of int
         The names of the components.
+    segments : frozenset of int
+        The markers of all segments in front of the first scan.
     """
 
     marker: int
@@ -44,6 +46,7 @@ class Header:
     sampling: tuple[int, ...]
     identifiers: tuple[int, ...]
     transform: int | None
+    segments: frozenset[int]
 
 
 def header(data: bytes | memoryview) -> Header:
@@ -54,15 +57,19 @@ def header(data: bytes | memoryview) -> Header:
     ValueError
         Where it is no JPEG stream that ends as one.
     """
-    transform: int | None = None
     if bytes(data[-2:]) != bytes((0xFF, _EOI)):
         raise ValueError("the JPEG stream has no end")
-    for marker, at, body in _segments(data):
-        if marker == _APP14 and body[:5] == _ADOBE and len(body) > _TRANSFORM:
-            transform = body[_TRANSFORM]
-        if marker in _FRAMES:
-            return _frame(marker, at, body, transform)
-    raise ValueError("the JPEG stream has no frame header")
+    found = list(_segments(data))
+    frames = [segment for segment in found if segment[0] in _FRAMES]
+    if len(frames) != 1:
+        raise ValueError("the JPEG stream has no frame header, or more than one")
+    words = [
+        body[_TRANSFORM]
+        for marker, _, body in found
+        if marker == _APP14 and body[:5] == _ADOBE and len(body) > _TRANSFORM
+    ]
+    markers = frozenset(marker for marker, _, _ in found)
+    return _frame(*frames[0], words[-1] if words else None, markers)
 
 
 def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
@@ -86,7 +93,9 @@ def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
         at += 2 + length
 
 
-def _frame(marker: int, at: int, body: bytes, transform: int | None) -> Header:
+def _frame(
+    marker: int, at: int, body: bytes, transform: int | None, segments: frozenset[int]
+) -> Header:
     if len(body) < 6 or len(body) != 6 + 3 * body[5]:
         raise ValueError("the JPEG stream has a frame header of another length")
     precision, rows, columns, count = struct.unpack_from(">BHHB", body)
@@ -100,4 +109,5 @@ def _frame(marker: int, at: int, body: bytes, transform: int | None) -> Header:
         sampling=tuple(each[1] for each in of_each),
         identifiers=tuple(each[0] for each in of_each),
         transform=transform,
+        segments=segments,
     )

@@ -35,6 +35,7 @@ ONLY = {
     "pynetdicom": "network",
     "pypdfium2": "pages",
     "pdf2image": "pages",
+    "pikepdf": "pages",
     "cups": "queues",
     "watchdog": "bell",
     "rich": "cli",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dicom_printer.errors import DocumentError
 from dicom_printer.pages.images import Images
-from dicom_printer.pages.pdfs import Pdfium, Poppler, Rendered
+from dicom_printer.pages.pdfs import Passed, Pdfium, Poppler, Rendered
 from dicom_printer.pages.wire import Limits
 
 _HEAD, _TAIL = 1024, 65536
@@ -26,7 +26,7 @@ class Document(Protocol):
 
     count: int
 
-    def render(self, number: int, dpi: int) -> Rendered:
+    def render(self, number: int, dpi: int) -> Rendered | Passed:
         """Render the page `number`, counted from 1, as gray or RGB."""
 
     def close(self) -> None:

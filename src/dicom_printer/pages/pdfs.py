@@ -8,17 +8,23 @@ password is rendered even where its owner forbids printing: whoever printed it h
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pypdfium2
 
+from dicom_printer.codec import Frame
 from dicom_printer.errors import DocumentError
 from dicom_printer.pages.limits import POINTS, check_rendered, damaged, expected
 from dicom_printer.pages.wire import Limits, Pixels
 
 Rendered = tuple[Pixels, float | None]
 """Pixels as gray or RGB, and their distance on the paper in mm."""
+Passed = tuple[Frame, float]
+"""A page as it lies in the PDF, and the distance of its pixels."""
+Passing = Callable[[pypdfium2.PdfPage, int], Passed | None]
+"""What says whether a page is passed through."""
 
 
 class Pdfium:
@@ -35,13 +41,15 @@ class Pdfium:
             self._pdf.init_forms()  # a form that cannot be set up is not drawn; the page is
         self.count = len(self._pdf)
 
-    def render(self, number: int, dpi: int) -> Rendered:
-        """Render the page `number`, counted from 1."""
+    def render(self, number: int, dpi: int, passing: Passing | None = None) -> Rendered | Passed:
+        """Render the page `number`, counted from 1, unless it is passed through."""
         try:
             page = self._pdf[number - 1]
         except pypdfium2.PdfiumError:
             raise damaged(f"page {number} cannot be read") from None
         try:
+            if passing is not None and (passed := passing(page, number)) is not None:
+                return passed
             width_pt, height_pt = page.get_size()
             rows, columns = expected(width_pt, height_pt, dpi, self._limits, number)
             bitmap = page.render(

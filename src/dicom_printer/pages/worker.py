@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,7 +28,8 @@ from dicom_printer.pages.engines import Document, is_pdf, open_document, read_he
 from dicom_printer.pages.extract import extracted
 from dicom_printer.pages.images import Images
 from dicom_printer.pages.limits import allow_seconds, confine, damaged
-from dicom_printer.pages.pdfs import Pdfium, Poppler, Rendered
+from dicom_printer.pages.pdfs import Passed, Passing, Pdfium, Poppler, Rendered
+from dicom_printer.pages.scans import Scans
 from dicom_printer.pages.shade import in_mode
 
 _TEXT_PAGES = "50"
@@ -42,6 +44,7 @@ class Worker:
         self._limits = limits
         self._key: tuple[object, ...] = ()
         self._document: Document | None = None
+        self._scans = Scans(Path(), limits)
 
     def answer(self, request: dict[str, Any]) -> _Answer:
         """Carry one request out; return the line and what follows it."""
@@ -57,13 +60,18 @@ class Worker:
         return self._page(document, path, request)
 
     def _page(self, document: Document, path: Path, request: dict[str, Any]) -> _Answer:
-        how = wire.How(**request["how"])
-        pixels, spacing_mm = self._render(document, path, request["number"], how.dpi)
-        pixels = in_mode(pixels, how.mode, how.bits)
-        message = {"shape": pixels.shape, "bits": how.bits, "spacing_mm": spacing_mm}
-        if request["encoding"] is None:
-            return message, np.ascontiguousarray(pixels).data.cast("B")
-        frame = codec.encoded(pixels, codec.Encoding(**request["encoding"]))
+        how, encoding = wire.How(**request["how"]), request["encoding"]
+        passing = None
+        if encoding is not None:
+            encoding = codec.Encoding(**encoding)
+            passing = partial(self._scans.frame, how=how, encoding=encoding)
+        image, spacing_mm = self._render(document, path, request["number"], how.dpi, passing)
+        if not isinstance(image, codec.Frame):
+            image = in_mode(image, how.mode, how.bits)
+        message = {"shape": image.shape, "bits": how.bits, "spacing_mm": spacing_mm}
+        if encoding is None:
+            return message, np.ascontiguousarray(image).data.cast("B")
+        frame = image if isinstance(image, codec.Frame) else codec.encoded(image, encoding)
         return {**message, "frame": len(frame.data)}, frame.data
 
     def _open(self, path: Path, engine: str) -> Document:
@@ -73,14 +81,20 @@ class Worker:
             if self._document is not None:
                 self._document.close()
                 self._document = None
+            self._scans.close()
+            self._scans = Scans(path, self._limits)
             self._document = open_document(path, self._limits, engine)
             self._key = key
         return self._document
 
-    def _render(self, document: Document, path: Path, number: int, dpi: int) -> Rendered:
+    def _render(
+        self, document: Document, path: Path, number: int, dpi: int, passing: Passing | None
+    ) -> Rendered | Passed:
         if not 1 <= number <= document.count:
             raise damaged(f"page {number} is not there: the document has {document.count} pages")
         try:
+            if isinstance(document, Pdfium):
+                return document.render(number, dpi, passing)
             return document.render(number, dpi)
         except DocumentError as error:
             if error.reason != "document damaged" or not isinstance(document, Pdfium):
