@@ -3,6 +3,7 @@
 # make check  ruff and mypy
 # make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES, DATABASE
 # make chaos-sabotage  that it notices when a promise is taken out
+# make fuzz   whatever may come as ticket, print options, placeholders, configuration; SECONDS for each
 # make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
@@ -14,8 +15,9 @@ KILLS  ?= 100
 JOBS   ?= 500
 NODES  ?= 1
 DATABASE ?= sqlite
+SECONDS ?= 60
 
-.PHONY: demo test check chaos chaos-sabotage bench bench-short clean
+.PHONY: demo test check fuzz chaos chaos-sabotage bench bench-short clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
@@ -34,6 +36,14 @@ chaos: $(VENV)/.dev
 chaos-sabotage: $(VENV)/.dev
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage record
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage limit
+
+# What they find and come from is kept in build/fuzz; a finding ends the one that found it.
+fuzz: $(VENV)/.dev
+	for name in ticket options placeholders configuration; do \
+	  mkdir -p build/fuzz/$$name && PYTHONPATH=tests $(VENV)/bin/python -m fuzz.fuzz_$$name \
+	    build/fuzz/$$name tests/fuzz/corpus/$$name -max_total_time=$(SECONDS) \
+	    -artifact_prefix=build/fuzz/$$name- || exit 1; \
+	done
 
 bench: $(VENV)/.bench
 	PDF2DCM_PYTHON=$(VENV)-pdf2dcm/bin/python $(VENV)/bin/python -m benchmarks

@@ -74,6 +74,7 @@ dpi = 50
 action = "parse"
 from = "text"
 pattern = '(?P<AccessionNumber>ACC\\d+)'
+when = {{ "job.title" = "good|with|spliced|flate 1 GiB| of " }}  # not twice the time-out for each
 on_error = "continue"
 
 [[workflow.text]]
