@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 _TICK_S = 0.25
 _HOUSEKEEPING_S = 600.0
 _TROUBLED_S = 5.0
+_WEIGHED_S = 10.0
 
 
 def _look_after(running: Running, error: BaseException | None) -> None:
@@ -82,7 +83,8 @@ class Service:
         self._running: dict[Future[None], Running] = {}
         self._next_housekeeping = self._next_due = 0.0
         self._troubles: list[str] | None = None
-        self._unwatched = ""
+        self._unwatched = self._short = ""
+        self._next_weighing = 0.0
         self._status = StatusLine(self._counted)
 
     def run(self) -> None:
@@ -211,7 +213,10 @@ class Service:
             del self._running[future]
 
     def _report(self) -> None:
-        troubles = [*self._intake.troubles, *([self._unwatched] if self._unwatched else [])]
+        if time.monotonic() >= self._next_weighing:
+            self._next_weighing = time.monotonic() + _WEIGHED_S
+            self._short = self._spool.short_of(self._config.service.min_free)
+        troubles = [*self._intake.troubles, *filter(None, (self._unwatched, self._short))]
         if not self._intake.is_alive():
             troubles.append("the intake thread died; restart the service")
         if troubles != self._troubles:

@@ -248,6 +248,15 @@ class Spool:
                 if time.time() - place.lstat().st_mtime > _ABANDONED_S:
                     shutil.rmtree(place, ignore_errors=True)
 
+    def short_of(self, least: int) -> str:
+        """Return the trouble where fewer than `least` bytes are free, "" where there is room."""
+        if self.free() >= least:
+            return ""
+        return (
+            f"spool {self.root}: less than [service] min_free is left on its file system; make "
+            "room there: when it is full, CUPS stops the queues"
+        )
+
     def free(self) -> int:
         """Return the bytes that are free on the spool's file system."""
         with explained(f"spool {self.root}"):

@@ -19,6 +19,7 @@ from pathlib import PurePath
 from dicom_printer.folder_listing import Entry, opened, signature
 
 REJECTED = "rejected"
+NOTE = ".reason.txt"
 _HIDDEN = re.compile(r"\.taking-([0-9a-f]{16})-(.+)", re.DOTALL)
 _LONGEST = 255  # bytes of a name, on every file system that counts
 
@@ -187,7 +188,7 @@ def _reserved(place: int, name: str, text: str) -> tuple[str, str]:
     """Write a note under a name that nothing has, and return the file's name and its own."""
     for number in count():
         target = f"{number}-{name}" if number else name
-        note = f"{os.fsdecode(os.fsencode(target)[:200])}.reason.txt"
+        note = f"{os.fsdecode(os.fsencode(target)[:200])}{NOTE}"
         try:
             # O_EXCL: never through a link that somebody put there
             descriptor = os.open(

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from dicom_printer.cli import output
+from dicom_printer.cli import health, output
 from dicom_printer.cli.access import Access, opened
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
@@ -21,6 +21,9 @@ def status(args: argparse.Namespace) -> int:
     """Show how printers, remotes and the spool are."""
     with opened(args) as access:
         found = _status(access)
+        more = health.found(access, ask_cups=args.check)
+        found["troubles"] += [text for text in more if text not in found["troubles"]]
+    found["healthy"] = found["healthy"] and not found["troubles"]
     if args.json:
         output.print_json(found)
     else:
@@ -63,7 +66,7 @@ def _status(access: Access) -> dict[str, Any]:
     }
     held = any(p["held"] for p in printers.values())
     down = any(r["up"] is False for r in remotes.values())
-    found["healthy"] = runs and not (held or down or troubles or found["rejected"])
+    found["healthy"] = runs and not (held or down or found["rejected"])
     return found
 
 

@@ -127,6 +127,7 @@ class Service(Table):
     drain: Duration = 300.0
     rescan: Duration = 30.0
     settle: Duration = 2.0
+    min_free: Size = 500 << 20
     log: Literal["text", "json"] = "text"
     metrics_for_all: bool = False
     metrics: Address = None

@@ -1,0 +1,66 @@
+"""What else is wrong, beside what the service says itself: for ``status --check``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from dicom_printer.cli.access import Access
+from dicom_printer.config import Config
+from dicom_printer.errors import QueueError
+from dicom_printer.folder_listing import opened
+from dicom_printer.taking import NOTE, REJECTED
+
+
+def found(access: Access, *, ask_cups: bool) -> Iterator[str]:
+    """Return the troubles that can be seen without the service.
+
+    Parameters
+    ----------
+    ask_cups : bool
+        Whether CUPS is asked for its queues; where it does not answer there is none to watch.
+    """
+    short = access.spool.short_of(access.config.service.min_free)
+    if short:
+        yield short
+    yield from _rejected(access.config)
+    if ask_cups:
+        yield from _queues(access.config)
+
+
+def _rejected(config: Config) -> Iterator[str]:
+    for printer in config.printer.values():
+        for folder in printer.hot_folders:
+            try:
+                top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                continue  # the service says so, if it has to do with it
+            try:
+                with opened(top, (REJECTED,)) as place:
+                    waiting = [n for n in os.listdir(place) if not n.endswith(NOTE)]  # noqa: PTH208
+            except OSError:
+                continue
+            finally:
+                os.close(top)
+            if waiting:
+                yield (
+                    f"hot folder {folder}: {len(waiting)} files wait in {REJECTED}/; read the "
+                    f"{NOTE} beside each, then take it away"
+                )
+
+
+def _queues(config: Config) -> Iterator[str]:
+    from dicom_printer import queues
+
+    try:
+        states = queues.listing()
+    except QueueError:
+        return
+    for state in states:
+        if not state.ours or state.name not in config.printer:
+            continue
+        if state.state == "stopped":
+            said = f" ({state.message})" if state.message else ""
+            yield f"queue {state.name}: CUPS has stopped it{said}; see to it, then `cupsenable` it"
+        if not state.accepting:
+            yield f"queue {state.name}: CUPS takes no jobs for it; `cupsaccept` it"
