@@ -137,7 +137,8 @@ class _Finding:
         """Return the answers; None where the last of them did not come."""
         answers: list[Dataset] = []
         weight = 0
-        while (message := self._next()) is not None:
+        # what had come before the time was up is not read any more: that may take long
+        while (message := self._next()) is not None and watchdog.bit_after_s is None:
             status = int(message.Status or 0)
             if status == outcome.SUCCESS:
                 self._association._in_doubt = False
