@@ -67,6 +67,10 @@ class SpoolError(DicomPrinterError):
     remedy = "see that the spool directory exists, has free space and belongs to the service's user"
 
 
+class NodeTakenError(SpoolError):
+    """Another service has the name of this one."""
+
+
 class QueueError(DicomPrinterError):
     """CUPS refused, or a queue is not ours to touch."""
 

@@ -30,6 +30,12 @@ from dicom_printer.ticket import Ticket, is_job_id
 
 logger = logging.getLogger(__name__)
 
+_UNKNOWN = (
+    "printer unknown",
+    "its printer is not in the configuration; add it, then `dicom-printer retry --fresh JOB`, "
+    "or discard the job",
+)
+_REJECTED = {"event": "rejected"}
 _STOP_S = 10.0
 _SHOWN = 3
 
@@ -125,10 +131,10 @@ class Intake:
             for printer in config.printer.values()
             for folder in printer.hot_folders
         ]
-        self._missing: dict[str, None] = {}
-        """Jobs that have a directory in ``jobs``, and no row yet."""
+        self._missing: dict[str, None] = {}  # jobs with a directory in ``jobs``, and no row yet
         self.rebuilt: Counter[str] = Counter()
         """How many rows were made from journals, by the state of their jobs."""
+        self._mending = False
         self._failed: list[str] = []
         self._troubles: list[str] = []
 
@@ -136,8 +142,8 @@ class Intake:
     def troubles(self) -> list[str]:
         """What keeps jobs from coming in; none of it ends the service."""
         silent = f"spool {self._spool.root}: its file system does not answer"
-        found = [*self._troubles, *([silent] if self._rounds.is_stuck() else [])]
-        return [*found, *(text for c in self._collectors for text in c.troubles())]
+        theirs = [text for collector in self._collectors for text in collector.troubles()]
+        return [*self._troubles, *([silent] if self._rounds.is_stuck() else []), *theirs]
 
     def start(self) -> None:
         """Mend what a crash left, then begin to look."""
@@ -187,6 +193,11 @@ class Intake:
             logger.warning("jobs that the job table lacked were rebuilt from journals: %s", said)
         return self._failed
 
+    def mend_soon(self) -> None:
+        """Mend before the next look at ``incoming``: another node died."""
+        self._mending = True
+        self._rounds.ring()
+
     def _insert_missing(self) -> int:
         inserted = 0
         for job_id in list(self._missing):
@@ -217,14 +228,11 @@ class Intake:
             self._failed.append(_said(error))
 
     def _adopt(self, name: str) -> bool:
-        if not is_job_id(name):
-            self._spool.reject(name, "not named by a job id")
-            return False
         try:
             self._spool.ticket(name, INCOMING)
         except TicketError as error:
-            logger.error("incoming/%s was rejected: %s", name, error, extra={"event": "rejected"})
-            self._spool.reject(name, str(error))
+            if self._spool.reject(name, str(error)) and is_job_id(name):
+                logger.error("incoming/%s was rejected: %s", name, error, extra=_REJECTED)
             return False
         try:
             self._spool.adopt(name)
@@ -232,6 +240,7 @@ class Intake:
             if self._spool.is_adopted(name):  # it was renamed, and is not on disk for certain
                 self._missing[name] = None
             raise
+        # Also where another node was faster: it may die before it makes the row.
         return self._insert(name)
 
     def _insert(self, job_id: str) -> bool:
@@ -244,18 +253,12 @@ class Intake:
         try:
             ticket = self._spool.ticket(job_id)
         except TicketError as error:
-            logger.error("jobs/%s was rejected: %s", job_id, error, extra={"event": "rejected"})
-            self._spool.reject(job_id, str(error), JOBS)
+            if self._spool.reject(job_id, str(error), JOBS):
+                logger.error("jobs/%s was rejected: %s", job_id, error, extra=_REJECTED)
             self._missing.pop(job_id)
             return False
         steps = snapshot(self._config, ticket.printer)
-        held = None
-        if steps is None:
-            held = (
-                "printer unknown",
-                "its printer is not in the configuration; add it, then "
-                "`dicom-printer retry --fresh JOB`, or discard the job",
-            )
+        held = _UNKNOWN if steps is None else None
         empty = Snapshot(defaults={}, steps=[])
         earlier = table.submit(
             self._store, ticket, steps or empty, attributes(self._config, ticket), held
@@ -274,6 +277,9 @@ class Intake:
         self._failed = []
         try:
             self._bell.watch()
+            if self._mending:
+                self._mending = False
+                self.mend()
             if self._insert_missing() + self.adopt():
                 self._arrived()
         except InterruptedError:
@@ -282,7 +288,6 @@ class Intake:
             self._failed.append(_said(error))
             logger.error("%s", self._failed[-1])
         except TROUBLES as error:
-            # A full disk, above all: what was adopted and has no row gets one when it can.
             self._failed.append(f"the job table cannot be written: {said(error)}")
             logger.error("%s", self._failed[-1])
         more = len(self._failed) - _SHOWN

@@ -22,11 +22,12 @@ import sqlalchemy as sa
 
 from dicom_printer import __version__, metrics
 from dicom_printer.config import Config
-from dicom_printer.errors import SpoolError
+from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.intake import Intake
-from dicom_printer.jobs import changes, look, table
+from dicom_printer.jobs import changes, look, nodes, table
 from dicom_printer.jobs.damage import REMEDY, is_damage, refuse_damaged
 from dicom_printer.jobs.database import TROUBLES, open_database, place, said
+from dicom_printer.jobs.nodes import Node
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.store import Store
 from dicom_printer.logs import about
@@ -80,8 +81,9 @@ class Service:
         self._spool = Spool(config.service.spool)
         self._wake = threading.Event()
         self._draining = self._must_stop = False
+        self._name = config.service.node or socket.gethostname()
         self._running: dict[Future[None], Running] = {}
-        self._next_housekeeping = self._next_due = 0.0
+        self._next_housekeeping = self._next_due = self._time = 0.0
         self._troubles: list[str] | None = None
         self._unwatched = self._short = ""
         self._next_weighing = 0.0
@@ -99,8 +101,7 @@ class Service:
         with ExitStack() as stack:
             service = self._config.service
             shared = bool(service.database.get_secret_value())
-            self._node = service.node or socket.gethostname()
-            stack.enter_context(self._spool.only_service(self._node if shared else ""))
+            stack.enter_context(self._spool.only_service(self._name if shared else ""))
             self._open(stack)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._on_signal)
@@ -125,7 +126,8 @@ class Service:
         engine = open_database(where, upgrade=True)
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
-        self._store = Store(engine, limits, journal=self._spool.journal)
+        self._store = Store(engine, limits, journal=self._spool.journal, node=self._name)
+        self._node = Node(self._store, self._config.service.lease, __version__)
         self._changes = changes.watch(self._store)
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
@@ -135,12 +137,19 @@ class Service:
         )
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
         self._show_figures(stack, renderer)
+        self._node.join()
+        stack.callback(self._leave)
         self._intake.catch_up()
-        recovered = table.recover(self._store)
-        if recovered:
+        if recovered := self._node.recover():
             text = "%d jobs were running when the service ended; they go on"
             logger.warning(text, recovered, extra={"event": "recovered"})
         self._spool.sweep()
+
+    def _leave(self) -> None:
+        try:
+            self._node.leave()
+        except TROUBLES as error:
+            logger.error("%s", _said(error))
 
     def _show_figures(self, stack: ExitStack, renderer: Renderer) -> None:
         address = self._config.service.metrics
@@ -169,6 +178,9 @@ class Service:
                 notify("WATCHDOG=1")
                 try:
                     self._turn(pool, rang)
+                except NodeTakenError:
+                    self._must_stop = True  # our jobs are another's
+                    raise
                 except (*TROUBLES, SpoolError) as error:
                     # A full disk, above all: nothing is lost, so wait until it has passed.
                     logger.error("%s", _said(error))
@@ -177,13 +189,16 @@ class Service:
             self._drain()
 
     def _turn(self, pool: ThreadPoolExecutor, rang: bool) -> None:
+        if self._node.turn():
+            self._intake.mend_soon()  # who died may have died between a rename and its row
         self._reap()
         if time.monotonic() >= self._next_housekeeping:
             self._next_housekeeping = time.monotonic() + _HOUSEKEEPING_S
             self._keep_house()
         self._report()
-        changed = self._changes.seen()
-        if rang or changed or self._store.clock() >= self._next_due:
+        changed, before, self._time = self._changes.seen(), self._time, self._store.clock()
+        # Where the clock was set back, nothing that was to come at a time can wait for it.
+        if rang or changed or self._time >= self._next_due or self._time < before:
             self._dispatch(pool)
             self._next_due = table.next_due(self._store) or math.inf
         self._status.turn(rang or changed)
@@ -209,7 +224,11 @@ class Service:
             try:
                 _look_after(running, error)
             except LostClaimError:
-                logger.error("job %s: it was taken from its worker", running.id[:8])
+                logger.error(
+                    "job %s: it was taken from this node's worker, which writes nothing more; "
+                    "another one goes on with it",
+                    running.id[:8],
+                )
             del self._running[future]
 
     def _report(self) -> None:
@@ -221,7 +240,7 @@ class Service:
             troubles.append("the intake thread died; restart the service")
         if troubles != self._troubles:
             self._troubles = troubles
-            table.report(self._store, self._node, __version__, troubles)
+            self._node.report(troubles)
 
     def _counted(self) -> str:
         counts = Counter[str]()
@@ -239,6 +258,7 @@ class Service:
             if time.monotonic() >= deadline:
                 self._must_stop = True
             try:
+                self._node.turn()
                 self._reap()
             except (*TROUBLES, SpoolError) as error:
                 logger.error("%s", _said(error))
@@ -256,8 +276,10 @@ class Service:
             # taken for a job that just came in.
             gone = [job_id for job_id in ids if self._spool.remove(job_id)]
             table.forget(self._store, gone)
+            self._node.turn()  # so many may take long
             if len(gone) < len(ids):
                 logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
                              self._spool.root)  # fmt: skip
                 break
+        nodes.forget(self._store, limit)
         self._spool.sweep()

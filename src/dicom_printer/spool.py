@@ -214,19 +214,29 @@ class Spool:
         return self.root / JOBS / ticket.id / ticket.document
 
     def adopt(self, job_id: str) -> None:
-        """Move a committed job from ``incoming`` to ``jobs``."""
+        """Move a committed job from ``incoming`` to ``jobs``, unless another node has done so."""
         with explained(f"job {job_id} cannot be adopted"):
-            (self.root / INCOMING / job_id).rename(self.root / JOBS / job_id)
+            with suppress(FileNotFoundError):
+                (self.root / INCOMING / job_id).rename(self.root / JOBS / job_id)
             fsync_directory(self.root / JOBS)
             fsync_directory(self.root / INCOMING)
 
-    def reject(self, name: str, reason: str, directory: str = INCOMING) -> Path:
-        """Move what broke the contract out of the way, its reason beside it."""
+    def reject(self, name: str, reason: str, directory: str = INCOMING) -> Path | None:
+        """Move what broke the contract out of the way, its reason beside it.
+
+        Returns
+        -------
+        Path or None
+            Where it is; None where another node took it first.
+        """
         target = self.root / REJECTED / name
         if target.exists():
             target = target.with_name(f"{name[:100]}-{uuid.uuid4().hex[:8]}")
         with explained(f"{directory}/{name} cannot be rejected"):
-            (self.root / directory / name).rename(target)
+            try:
+                (self.root / directory / name).rename(target)
+            except FileNotFoundError:
+                return None
             fsync_directory(self.root / REJECTED)
             if target.is_dir() and not target.is_symlink():
                 (target / REASON).unlink(missing_ok=True)

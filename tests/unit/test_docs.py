@@ -144,7 +144,9 @@ def stated_by_name(node: ast.Assign) -> list[ast.expr]:
     names = {target.id for target in node.targets if isinstance(target, ast.Name)}
     if names & {"reason", "WAITS_FOR_REMOTE"} and isinstance(node.value, ast.Constant):
         return [node.value]
-    return node.value.elts[:1] if "held" in names and isinstance(node.value, ast.Tuple) else []
+    if names & {"held", "_UNKNOWN"} and isinstance(node.value, ast.Tuple):
+        return node.value.elts[:1]
+    return []
 
 
 def stated(node: ast.AST) -> list[ast.expr]:

@@ -124,6 +124,7 @@ def test_what_is_rejected_keeps_its_reason(spool: Spool) -> None:
     for _ in range(2):
         (spool.root / INCOMING / "stranger").mkdir()
         target = spool.reject("stranger", "not named by a job id")
+        assert target
         assert (target / "reason.txt").read_text() == "not named by a job id\n"
     assert len(list((spool.root / REJECTED).iterdir())) == 2
 

@@ -15,6 +15,10 @@ from dicom_printer.jobs import look
 from dicom_printer.spool import INCOMING
 
 _REMOTE = {True: "up", False: "down", None: "not asked yet"}
+_LOST = (
+    "it is not heard of; the others have its jobs. Start it again, or see its host's network; "
+    "where it is gone for good, it is forgotten after [service] keep"
+)
 
 
 def status(args: argparse.Namespace) -> int:
@@ -52,8 +56,7 @@ def _status(access: Access) -> dict[str, Any]:
         | seen.get(name, {})
         for name, r in config.remote.items()
     }
-    runs = access.spool.service_runs()
-    troubles = [t for node in look.nodes(access.store) for t in node["troubles"]] if runs else []
+    runs, nodes, troubles = _services(access)
     found = {
         "service": "running" if runs else "not running",
         "spool": str(access.spool.root),
@@ -61,6 +64,7 @@ def _status(access: Access) -> dict[str, Any]:
         "incoming": len(access.spool.incoming()),
         "rejected": len(access.spool.rejected()),
         "troubles": troubles,
+        "nodes": nodes,
         "printers": printers,
         "remotes": remotes,
     }
@@ -68,6 +72,21 @@ def _status(access: Access) -> dict[str, Any]:
     down = any(r["up"] is False for r in remotes.values())
     found["healthy"] = runs and not (held or down or found["rejected"])
     return found
+
+
+def _services(access: Access) -> tuple[bool, list[dict[str, Any]], list[str]]:
+    """Return whether a service runs, which there are, and what troubles them."""
+    nodes = look.nodes(access.store)
+    if not access.store.shared:
+        if not access.spool.service_runs():
+            return False, [], []  # what one that died has said holds no more
+        return True, nodes, [trouble for node in nodes for trouble in node["troubles"]]
+    troubles = [
+        f"node {node['name']}: {trouble}"
+        for node in nodes
+        for trouble in ([_LOST] if node["lost"] else node["troubles"])
+    ]
+    return not all(node["lost"] for node in nodes), nodes, troubles
 
 
 def _print_status(found: dict[str, Any]) -> None:
@@ -81,6 +100,9 @@ def _print_status(found: dict[str, Any]) -> None:
         f"{found['incoming']} incoming, {found['rejected']} rejected",
         markup=False,
     )
+    if len(found["nodes"]) > 1:
+        console.print()
+        console.print(_nodes(found["nodes"]))
     for trouble in found["troubles"]:
         console.print(f"trouble   {output.plain(trouble)}", markup=False)
     console.print()
@@ -103,6 +125,17 @@ def _print_status(found: dict[str, Any]) -> None:
             ],
         )
     )
+
+
+def _nodes(nodes: list[dict[str, Any]]) -> Any:
+    return output.table(
+        ["node", "state", "running", "version", "since", "last heard of"],
+        [
+            (n["name"], "lost" if n["lost"] else "up", n["running"] or "", n["version"],
+             output.clock(n["since"]), output.clock(n["heard"]))
+            for n in nodes
+        ],
+    )  # fmt: skip
 
 
 def _printers(printers: dict[str, dict[str, Any]]) -> Any:

@@ -117,7 +117,8 @@ def _report(args: argparse.Namespace, config: Config, spool: Spool, ids: list[st
     if not args.json:
         for job_id in ids:
             print(job_id, flush=True)
-    if not spool.service_runs():
+    # Of several nodes, none need run on this machine.
+    if not config.service.database.get_secret_value() and not spool.service_runs():
         print("the service is not running; the jobs wait in the spool", file=sys.stderr)
     if not args.wait:
         if args.json:

@@ -98,6 +98,7 @@ def open_database(where: Path | str, *, upgrade: bool = False) -> sa.Engine:
         with engine.connect().execution_options(reading=True) as c:
             found = _version(c)
         if found != HEAD:
+            _refuse(found, str(name), upgrade)
             with engine.begin() as c:
                 _bring_up(c, str(name), upgrade)
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
@@ -122,6 +123,19 @@ def _version(c: sa.Connection) -> str | None:
     return "" if "job" in tables else None
 
 
+def _refuse(found: str | None, name: str, upgrade: bool) -> None:
+    if found in OLDER and not upgrade:
+        raise SpoolError(
+            f"{name} was written by an older version of DICOM Printer",
+            "(re)start the service: it brings the table up to date",
+        )
+    if found is not None and found not in OLDER | {HEAD}:
+        raise SpoolError(
+            f"{name} was written by a newer version of DICOM Printer",
+            "install that version again",
+        )
+
+
 def _bring_up(c: sa.Connection, name: str, upgrade: bool) -> None:
     """Make the tables, or bring them up to date: one process at a time."""
     if c.dialect.name == "postgresql":
@@ -132,20 +146,11 @@ def _bring_up(c: sa.Connection, name: str, upgrade: bool) -> None:
     if found is None:
         metadata.create_all(c)
         c.execute(sa.insert(alembic_version).values(version_num=HEAD))
-    elif found in OLDER:
-        if not upgrade:
-            raise SpoolError(
-                f"{name} was written by an older version of DICOM Printer",
-                "(re)start the service: it brings the table up to date",
-            )
+    elif found != HEAD:
+        _refuse(found, name, upgrade)
         from dicom_printer.jobs import migrations  # on use: looking must not pay for it
 
         migrations.upgrade(c)
-    elif found != HEAD:
-        raise SpoolError(
-            f"{name} was written by a newer version of DICOM Printer",
-            "install that version again",
-        )
     if c.dialect.name == "sqlite":
         c.exec_driver_sql(f"PRAGMA user_version = {_SQLITE_VERSION}")
 

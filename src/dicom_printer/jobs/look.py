@@ -212,6 +212,26 @@ def last_error(store: Store) -> dict[str, str]:
 
 
 def nodes(store: Store) -> list[dict[str, Any]]:
-    """Return what the services that worked on this table last said of themselves."""
+    """Return the services that work on this table, with what they last said of themselves.
+
+    ``lost`` is one that several share the table with, and that was silent for longer than its
+    lease; of one that works alone, its lock in the spool says whether it lives.
+    """
+    now = store.clock()
+    running = sa.select(sa.func.count()).where(
+        job.c.state == State.RUNNING, job.c.owner == node.c.name
+    )
+    query = sa.select(node, running.scalar_subquery().label("running")).order_by(node.c.name)
     with store.reading() as c:
-        return [dict(row) for row in c.execute(sa.select(node)).mappings()]
+        return [
+            {
+                "name": row.name,
+                "version": row.version,
+                "since": row.started,
+                "heard": row.seen,
+                "running": row.running,
+                "lost": store.shared and abs(now - row.seen) > row.lease,
+                "troubles": row.troubles,
+            }
+            for row in c.execute(query)
+        ]

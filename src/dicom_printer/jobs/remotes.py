@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.jobs.schema import job, remote
-from dicom_printer.jobs.store import WAITS_FOR_REMOTE, State, Store
+from dicom_printer.jobs.store import AHEAD_S, WAITS_FOR_REMOTE, State, Store
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class Down:
 def down(c: sa.Connection, name: str, now: float) -> Down | None:
     """Return whether a remote is known to be down, so that it need not be asked again yet."""
     row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
-    return Down(row.down_until, row.error) if row is not None and row.down_until > now else None
+    if row is None or row.down_until <= now or row.updated > now + AHEAD_S:
+        return None
+    return Down(row.down_until, row.error)
 
 
 def used_slots(c: sa.Connection) -> dict[str, set[int]]:
@@ -69,7 +71,7 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
         row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
         failures = row.failures + 1 if row else 1
         until = now + delay(failures)
-        values = {"failures": failures, "down_until": until, "error": error}
+        values = {"failures": failures, "down_until": until, "error": error, "updated": now}
         _put(c, row, name, values if row and row.failures else values | {"since": now})
         c.execute(
             sa.update(job)

@@ -10,10 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of these tables, as Alembic writes it into the database."""
 
-OLDER = {""}
+OLDER = {"", "0001"}
 """The versions that can be brought up to date; "" is a file of before there were any."""
 
 metadata = sa.MetaData()
@@ -64,6 +64,8 @@ job = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
     sa.Column("crashes", sa.Integer, nullable=False, default=0),
     sa.Column("fence", sa.Integer, nullable=False, default=0),
+    # The node that works on it, or was the last to do so.
+    sa.Column("owner", Words),
     # What an operator asked of a running job; its worker carries it out.
     sa.Column("request", sa.JSON),
     sa.Column("pages", sa.Integer),
@@ -130,13 +132,19 @@ remote = sa.Table(
     sa.Column("down_until", sa.Float, nullable=False),
     sa.Column("since", sa.Float, nullable=False),
     sa.Column("error", Words, nullable=False),
+    sa.Column("updated", sa.Float, nullable=False, server_default="0"),
 )
 
 node = sa.Table(
     "node",
     metadata,
     sa.Column("name", sa.String(128), primary_key=True),
-    sa.Column("started", sa.Float, nullable=False),
+    # Of one process: its successor of the same name has another.
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("boot", sa.String(64), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("started", sa.Float, nullable=False),
+    sa.Column("seen", sa.Float, nullable=False),
+    sa.Column("lease", sa.Float, nullable=False),
     sa.Column("troubles", sa.JSON, nullable=False),
 )

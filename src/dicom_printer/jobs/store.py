@@ -16,6 +16,9 @@ from dicom_printer.jobs.database import LOCK
 from dicom_printer.jobs.schema import event
 from dicom_printer.journal import Journal
 
+AHEAD_S = 5.0
+"""What was written this far in the future was written before the clock was set back."""
+
 BELL = "dicom_printer"
 """The channel on which PostgreSQL tells that something changed; it is no more than a doorbell."""
 
@@ -57,6 +60,8 @@ class Store:
         Seconds since the epoch. Left as it is, it is the database's own on PostgreSQL.
     journal : Journal, optional
         What is written beside the documents, so that the database can be rebuilt.
+    node : str
+        The name of the service that claims jobs; empty for who claims none.
     figures : Figures
         Where what is done with this table is counted.
     """
@@ -66,6 +71,7 @@ class Store:
     clock: Callable[[], float] = time.time
     journal: Journal | None = None
     figures: Figures = field(default_factory=Figures)
+    node: str = ""
 
     def __post_init__(self) -> None:
         options: dict[str, Any] = {"reading": True}

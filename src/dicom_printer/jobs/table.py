@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,8 @@ from dicom_printer.jobs import films
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.remotes import free_slot, used_slots
 from dicom_printer.jobs.running import Running
-from dicom_printer.jobs.schema import job, node
-from dicom_printer.jobs.store import Snapshot, State, Store, log
+from dicom_printer.jobs.schema import job
+from dicom_printer.jobs.store import AHEAD_S, Snapshot, State, Store, log
 from dicom_printer.ticket import Ticket
 
 CRASHES_ALLOWED = 3
@@ -101,7 +101,11 @@ def claim(store: Store) -> Running | None:
             sa.select(job)
             .where(
                 job.c.state == State.READY,
-                sa.or_(job.c.not_before.is_(None), job.c.not_before <= now),
+                sa.or_(
+                    job.c.not_before.is_(None),
+                    job.c.not_before <= now,
+                    job.c.updated > now + AHEAD_S,
+                ),
                 sa.or_(job.c.remote.is_(None), job.c.remote.not_in(full)),
             )
             .order_by(job.c.failures, job.c.seq)
@@ -120,6 +124,7 @@ def claim(store: Store) -> Running | None:
                 not_before=None,
                 attempt=row.attempt + 1,
                 fence=row.fence + 1,
+                owner=store.node,
                 updated=now,
             )
         )
@@ -144,14 +149,30 @@ def _running(store: Store, row: Any) -> Running:
     )
 
 
-def recover(store: Store) -> int:
-    """Bring back what was running when the service died; called with the spool's lock held."""
+def recover(store: Store, owners: Collection[str] | None = None) -> int:
+    """Bring back what was running when its service died.
+
+    Parameters
+    ----------
+    owners : collection of str, optional
+        The nodes that died; every one where this service works alone.
+
+    Returns
+    -------
+    int
+        How many jobs were running.
+    """
+    dead = job.c.state == State.RUNNING
+    if owners is not None:
+        dead = sa.and_(dead, job.c.owner.in_(owners))
     with store.writing() as (c, now):
-        rows = c.execute(sa.select(job).where(job.c.state == State.RUNNING).with_for_update()).all()
+        # Whoever of them lives after all and writes for a job this moment, writes it first.
+        rows = c.execute(sa.select(job).where(dead).with_for_update()).all()
         for row in rows:
             crashes = row.crashes + 1
             values: dict[str, Any] = {"state": State.READY, "remote": None}
-            why = f"the service ended while it worked on this job, {crashes} times so far"
+            who = "the service" if row.owner in {None, store.node} else f"the node {row.owner}"
+            why = f"{who} ended while it worked on this job, {crashes} times so far"
             if crashes >= CRASHES_ALLOWED:
                 why += "; see the service's log, then `dicom-printer retry JOB`, or discard it"
                 values |= {"state": State.HELD, "reason": "service died", "error": why}
@@ -210,12 +231,3 @@ def forget(store: Store, ids: list[str]) -> None:
     """Delete the rows of jobs whose directories are gone."""
     with store.writing() as (c, _):
         c.execute(sa.delete(job).where(job.c.id.in_(ids)))
-
-
-def report(store: Store, name: str, version: str, troubles: list[str]) -> None:
-    """Leave word of this service: when it started, and what troubles it."""
-    with store.writing() as (c, now):
-        c.execute(sa.delete(node))
-        c.execute(
-            sa.insert(node).values(name=name, started=now, version=version, troubles=troubles)
-        )

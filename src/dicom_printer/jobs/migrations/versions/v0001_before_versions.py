@@ -59,7 +59,9 @@ def _job() -> None:
 def _instance() -> None:
     op.create_table(
         "instance",
-        sa.Column("job", sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column(
+            "job", sa.String(32), sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True
+        ),
         sa.Column("remote", sa.String(128), primary_key=True),
         sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
         sa.Column("page", sa.Integer, nullable=False),
@@ -71,7 +73,9 @@ def _instance() -> None:
 def _film() -> None:
     op.create_table(
         "film",
-        sa.Column("job", sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column(
+            "job", sa.String(32), sa.ForeignKey("job.id", ondelete="CASCADE"), primary_key=True
+        ),
         sa.Column("key", sa.String(64), primary_key=True),
         sa.Column("remote", sa.String(128), nullable=False),
         sa.Column("nth", sa.Integer, nullable=False),
@@ -86,7 +90,9 @@ def _event() -> None:
     op.create_table(
         "event",
         sa.Column("n", sa.Integer, primary_key=True, autoincrement=True),
-        sa.Column("job", sa.ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "job", sa.String(32), sa.ForeignKey("job.id", ondelete="CASCADE"), nullable=False
+        ),
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("what", sa.String(32), nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
