@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -15,13 +16,13 @@ import numpy as np
 import pytest
 from hostile_scripts import CASES, Case
 from pydicom import Dataset
-from raw_peer import RawPeer
+from raw_peer import Line, RawPeer
 from real_peers import wait_until
 
 from dicom_printer import capture, network
 from dicom_printer.config.models import Remote
-from dicom_printer.errors import StepError
-from dicom_printer.network import printing
+from dicom_printer.errors import NoAnswerError, StepError
+from dicom_printer.network import printing, watchdog
 
 DEADLINE_S = 15.0
 """Far more than the time-outs: the machine has other things to do."""
@@ -110,3 +111,18 @@ def test_hostile(operation: str) -> None:
 
 def test_there_are_enough() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 60
+
+
+def slowly(line: Line) -> None:
+    """Read on and on, and far too slowly."""
+    line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    line.negotiate()
+    while line.sock.recv(20_000) and not line.over.wait(0.01):
+        continue
+
+
+def test_a_peer_that_reads_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something moves all the time, so that the time-out alone would not end it."""
+    monkeypatch.setattr(watchdog, "SLOWEST_BYTES_S", 48_000_000)
+    with RawPeer(slowly) as peer, pytest.raises(NoAnswerError, match=r"within 4\.5 s"):
+        image(remote(peer.port, 2.0))
