@@ -149,9 +149,11 @@ def _inherited_mistake(raw: dict[str, Any], key: str) -> bool:
     """Tell whether a mistake in a remote is one of ``[network]``, which is reported there."""
     kind, _, rest = key.partition(".")
     name, _, setting = rest.rpartition(".")
-    general = raw.get("network")
-    stated = raw.get(kind, {}).get(name) if kind == "remote" else None
-    return isinstance(stated, dict) and setting in (general or {}) and setting not in stated
+    general, remotes = raw.get("network"), raw.get("remote")
+    if kind != "remote" or not isinstance(general, dict) or not isinstance(remotes, dict):
+        return False
+    stated = remotes.get(name)
+    return isinstance(stated, dict) and setting in general and setting not in stated
 
 
 def _inherited(raw: dict[str, Any]) -> dict[str, Any]:
