@@ -11,7 +11,7 @@ import zlib
 from io import BytesIO
 
 from documents import picture
-from hostile_pdfs import MIB, Attack, deflated, page
+from hostile_pdfs import MIB, Attack, deflated, page, stream
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGE, DAMAGED, KIND = "page too large", "document damaged", "type not supported"
@@ -117,6 +117,25 @@ def jpegs() -> dict[str, Attack]:
         "jpeg of markers alone": (lambda: b"\xff\xd8" + b"\xff" * 500_000, DAMAGED),
         "jpeg turned round": (lambda: saved("JPEG", exif=_turned()), ""),
     }
+
+
+def scanned() -> dict[str, Attack]:
+    """Pages that are one JPEG image, which may be taken out of the PDF as it stands."""
+    said = (
+        b"/Type /XObject /Subtype /Image /Width 320 /Height 200 /ColorSpace /DeviceRGB "
+        b"/BitsPerComponent 8 /Filter /DCTDecode"
+    )
+
+    def scan(data: bytes) -> bytes:
+        drawn = b"300 0 0 188 0 0 cm /I Do"
+        box = b"/MediaBox [0 0 300 188]"
+        return page(drawn, b"/XObject << /I 5 0 R >>", stream(data, said), inside=box)
+
+    made: dict[str, Attack] = {
+        f"scan of {name}": (lambda make=make: scan(make()), "")  # type: ignore[misc]
+        for name, (make, _) in jpegs().items()
+    }
+    return made | {"scan as it should be": (lambda: scan(saved("JPEG", quality=80)), "")}
 
 
 def _turned() -> bytes:
@@ -227,4 +246,4 @@ def both() -> dict[str, Attack]:
 
 def attacks() -> dict[str, Attack]:
     """Everything made here."""
-    return pngs() | jpegs() | tiffs() | both()
+    return pngs() | jpegs() | scanned() | tiffs() | both()

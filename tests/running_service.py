@@ -165,9 +165,15 @@ class RunningService:
             engine.dispose()
 
     def wait_until(
-        self, condition: Callable[[list[dict[str, Any]]], bool], timeout: float = 60
+        self,
+        condition: Callable[[list[dict[str, Any]]], bool],
+        timeout: float = 60,
+        every: float = 0.02,
     ) -> list[dict[str, Any]]:
-        """Wait until the jobs meet a condition, and return them; fail where the service ended."""
+        """Wait until the jobs meet a condition, and return them; fail where the service ended.
+
+        They are looked at `every` so many seconds: where they are many, that costs something.
+        """
         end = time.monotonic() + timeout
         while not condition(jobs := self.jobs()):
             ended = self.process is not None and self.process.poll() is not None
@@ -175,7 +181,7 @@ class RunningService:
                 what = "the service ended" if ended else f"not within {timeout} s"
                 table = "\n".join(map(str, jobs))
                 raise AssertionError(f"{what}; the jobs:\n{table}\nthe log:\n{self.tail()}")
-            time.sleep(0.02)
+            time.sleep(every)
         return jobs
 
     def tail(self, size: int = 4000) -> str:

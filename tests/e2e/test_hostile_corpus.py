@@ -23,8 +23,9 @@ import pytest
 from cups_fixtures import wait_for
 from hostile_corpus import GOOD, NAMES, PRINTED, Handed, Sample, fields, handed, samples
 from process_watch import Watch
+from pydicom.uid import JPEGBaseline8Bit
 from running_service import RunningService
-from scp import ScriptedSCP
+from scp import UNCOMPRESSED, ScriptedSCP
 
 from dicom_printer.ppd import backend_directory
 
@@ -69,6 +70,7 @@ hot_folders = ["inbox"]
 action = "store"
 remote = "pacs"
 dpi = 50
+compression = "jpeg"
 
 [[workflow.text]]
 action = "parse"
@@ -171,7 +173,7 @@ class Corpus:
             found = of(jobs)
             return len(found) == len(told) and all(j["state"] in ENDED for j in found.values())
 
-        return of(self.service.wait_until(ended, timeout=LIMIT_S))
+        return of(self.service.wait_until(ended, timeout=LIMIT_S, every=0.5))
 
     def check(self, told: Mapping[str, str], good: set[str]) -> None:
         """Check that each has ended as it must: `told` has the reason, "" where any will do."""
@@ -199,7 +201,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
     (directory / "service" / "inbox").mkdir(parents=True)
     with (
         socket.create_server(("127.0.0.1", 0)) as calls,
-        ScriptedSCP() as scp,
+        ScriptedSCP(transfer_syntaxes=(*UNCOMPRESSED, JPEGBaseline8Bit)) as scp,
         RunningService(directory / "service", CONFIG.replace("PORT", str(scp.port))) as service,
     ):
         assert service.process is not None
@@ -270,6 +272,7 @@ def test_names(corpus: Corpus) -> None:
     jobs = corpus.service.wait_until(
         lambda jobs: len(jobs) >= before + len(NAMES) and all(j["state"] in ENDED for j in jobs),
         timeout=LIMIT_S,
+        every=0.5,
     )
     assert [job["error"] for job in jobs[before:] if job["state"] != "done"] == []
     corpus.check({}, good)
