@@ -14,7 +14,10 @@ from pathlib import Path
 
 import documents
 import pytest
+from cups_fixtures import wait_for
 from running_service import RunningService
+
+from dicom_printer.ppd import backend_directory
 
 CONFIG = """\
 [service]
@@ -121,3 +124,57 @@ def test_somebody_else_is_told_so_and_learns_nothing(
     assert done.stdout == ""
     assert NAME not in done.stderr
     assert service.jobs() == [before]
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has something to give up")
+@pytest.mark.parametrize("by_name", [False, True], ids=["stdin", "file"])
+def test_the_backend_is_nobody_special_when_it_reads_the_first_byte(by_name: bool) -> None:
+    place = Path(tempfile.mkdtemp(prefix="dicom-who-"))
+    place.chmod(0o755)
+    try:
+        spool = place / "spool"
+        for path in (spool, spool / "tmp", spool / "incoming"):
+            path.mkdir(mode=0o700)
+            os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+        os.mkfifo(place / "document", 0o600)  # root's, as CUPS's own files are
+        # Read and write: to open a FIFO for reading alone waits for the other end.
+        end = os.open(place / "document", os.O_RDWR)
+        command = ["/usr/bin/python3", "-IS", str(backend_directory() / "dicom")]
+        arguments = ["7", "mary", "title", "1", "", *([str(place / "document")] if by_name else [])]
+        process = subprocess.Popen(
+            [*command, *arguments],
+            stdin=end,
+            stderr=subprocess.PIPE,
+            extra_groups=[0, 7],
+            env={"DEVICE_URI": f"dicom:{spool}", "PRINTER": "P", "PATH": os.defpath},
+        )
+        try:
+            begun = status_of(process.pid)
+            # A FIFO that is not written to: it stands in the first read of the document.
+            wait_for(lambda: _reads(process.pid, place / "document"), "the first read", 30)
+            found = status_of(process.pid)
+            os.write(end, b"%PDF-1.4\n" + b"x" * 3000 + b"\n%%EOF\n")
+        finally:
+            os.close(end)
+            process.kill()
+            process.communicate(timeout=20)
+        assert begun["Uid"].split()[0] == "0"
+        assert found["Uid"].split() == [str(NOBODY.pw_uid)] * 4, "real, effective, saved, fs"
+        assert found["Gid"].split() == [str(NOBODY.pw_gid)] * 4
+        assert found["Groups"] == ""
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(found[kind], 16) == 0, kind
+    finally:
+        shutil.rmtree(place)
+
+
+def _reads(pid: int, path: Path) -> bool:
+    """Tell whether a process has opened a FIFO and sleeps in a read of it."""
+    is_open = any(fd.readlink() == path for fd in Path(f"/proc/{pid}/fd").iterdir())
+    waits = Path(f"/proc/{pid}/wchan").read_text()  # 0 where the kernel does not tell
+    return is_open and status_of(pid)["State"].startswith("S") and ("pipe" in waits or waits == "0")
