@@ -203,3 +203,24 @@ def test_mistakes_in_tls(tmp_path: Path, said: str, key: str, text: str) -> None
     with pytest.raises(ConfigError) as caught:
         tls_of(tmp_path, said)
     assert f"{key}: {text}" in str(caught.value)
+
+
+def test_the_address_of_the_database_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "geheim")
+    address = "postgresql+psycopg://printer:${DB_PASSWORD}@db.example/printer"
+    found = config.load(write(GOOD.replace("[service]", f'[service]\ndatabase = "{address}"')))
+    assert ":geheim@" in found.service.database.get_secret_value()
+    assert "geheim" not in f"{found!r} {found} {found.model_dump()} {found.model_dump_json()}"
+
+
+def test_a_wrong_address_of_the_database_is_not_quoted() -> None:
+    text = GOOD.replace("[service]", '[service]\ndatabase = "mysql://anna:geheim@db/x"')
+    (mistake,) = mistakes(text)
+    assert mistake.startswith("service.database: must be the address of a PostgreSQL database")
+    assert "geheim" not in mistake
+
+
+@pytest.mark.parametrize("node", ["a/b", "ward 3", "-a", "x" * 65])
+def test_a_name_that_no_node_can_have(node: str) -> None:
+    (mistake,) = mistakes(GOOD.replace("[service]", f'[service]\nnode = "{node}"'))
+    assert mistake.startswith("service.node: ")

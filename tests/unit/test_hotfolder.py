@@ -611,3 +611,26 @@ def test_subfolder_that_cannot_be_looked_into_is_trouble(folder: HotFolder, inbo
     assert folder.troubles() == [
         f"hot folder {inbox}: 1 subfolders cannot be looked into; grant rwx"
     ]
+
+
+def test_two_nodes_at_one_folder_take_each_file_once(
+    inbox: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (HotFolder(inbox, "P", spool, Stability(0)) for _ in "ab")
+    for number in range(3):
+        (inbox / f"{number}.pdf").write_bytes(b"%PDF-1.4 " + bytes([number]))
+    commit = Spool.commit
+    taken: list[int] = []
+
+    def slow(*args: object, **values: object) -> Ticket:
+        """Let the other node take what is there while this one is reading."""
+        monkeypatch.setattr(Spool, "commit", commit)
+        taken.append(other.collect(2.0, set()))
+        return commit(*args, **values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Spool, "commit", slow)
+    taken.append(one.collect(1.0, set()))
+    assert sum(taken) == 3
+    assert len({ticket.dedup for ticket in tickets(spool)}) == 3
+    assert [*inbox.iterdir()] == []
+    assert (one.troubles(), other.troubles()) == ([], [])

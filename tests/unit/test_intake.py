@@ -420,3 +420,31 @@ def test_copy_ends_when_the_service_stops(
     assert time.monotonic() - began < 5
     assert spool.incoming() == []
     assert (tmp_path / "inbox" / "a.pdf").exists()
+
+
+def test_two_nodes_take_the_same_jobs_in_and_each_is_one(
+    config: Config, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (Intake(config, spool, store, lambda: None) for _ in "ab")
+    first, repeated = commit(spool, dedup="x"), commit(spool, dedup="x")
+    (spool.root / INCOMING / "stray").mkdir()
+    names = spool.incoming()
+    assert one.adopt() == 1
+    # The other one listed the directory before, and comes to each a moment too late.
+    monkeypatch.setattr(spool, "incoming", lambda: names)
+    assert other.adopt() == 0
+    other.mend()
+    assert other.troubles == []
+    assert {job["id"] for job in look.listing(store)} <= {first.id, repeated.id}
+    assert len(look.listing(store)) == 1
+    assert len(spool.rejected()) == 1
+
+
+def test_job_whose_node_died_before_its_row_is_made_by_another(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    intake.start()
+    ticket = commit(spool)
+    spool.adopt(ticket.id)  # and then it died
+    intake.mend_soon()
+    wait_until(lambda: [j["id"] for j in look.listing(store)] == [ticket.id], "the row")
