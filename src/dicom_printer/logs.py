@@ -145,6 +145,7 @@ def exception_lines(error: BaseException | None) -> list[str]:
         return []
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     lines = [*exception_lines(cause), "then:"] if cause else []
+    lines.append("Traceback (most recent call last):")
     for frame in traceback.extract_tb(error.__traceback__):
         lines.append(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}')
     said = f": {_plain(str(error))}" if isinstance(error, DicomPrinterError) else ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
+import sqlite3
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import documents
 import pytest
@@ -14,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from running_service import RunningService
 from scp import ScriptedSCP
 
+HANGS_S = 3.0
 CONFIG = """\
 [service]
 spool = "spool"
@@ -95,3 +100,64 @@ def test_a_port_that_is_taken_is_a_trouble_and_stops_no_print(tmp_path: Path) ->
             service.cli("submit", str(pdf), "-p", "Printer")
             service.wait_until(lambda jobs: [j["state"] for j in jobs] == ["done"])
             assert "[service] metrics cannot be served" in service.cli("status").stdout
+
+
+class Systemd:
+    """The end of the notification socket that systemd has."""
+
+    def __init__(self, path: Path) -> None:
+        self.address = str(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._socket.settimeout(0.05)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def told_within(self, seconds: float) -> list[str]:
+        """Return what is said from now on, for so long."""
+        told, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                told.append(self._socket.recv(4096).decode())
+        return told
+
+    def wait_for(self, text: str) -> str:
+        """Wait until something is said that holds `text`, and return it."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                said = self._socket.recv(4096).decode()
+                if text in said:
+                    return said
+        raise AssertionError(f"systemd was never told {text}")
+
+
+def test_a_busy_dispatcher_feeds_the_watchdog_and_a_hung_one_does_not(tmp_path: Path) -> None:
+    pdf = documents.report(tmp_path / "a.pdf", pages=1)
+    with Systemd(tmp_path / "notify") as systemd, ScriptedSCP(delay_s=0.5) as scp:
+        text = CONFIG.format(listen="127.0.0.1", port=scp.port)
+        env = {"NOTIFY_SOCKET": systemd.address}
+        with RunningService(tmp_path / "run", text, env) as service:
+            systemd.wait_for("READY=1")
+            for _ in range(4):
+                service.cli("submit", str(pdf), "-p", "Printer")
+            # Four workers wait for a slow store, and the dispatcher turns all the same.
+            assert systemd.told_within(HANGS_S).count("WATCHDOG=1") >= 3
+            said = systemd.wait_for("STATUS=0 ready, 0 running, 0 suspended, 0 held; 0 troubles")
+            assert service.jobs()[0]["id"][:8] not in said
+            service.wait_until(lambda jobs: {job["state"] for job in jobs} == {"done"})
+            # Whoever holds the job table's lock makes the next writer wait: the dispatcher,
+            # as soon as there is a job to claim.
+            with sqlite3.connect(service.spool / "jobs.sqlite3", isolation_level=None) as other:
+                other.execute("UPDATE job SET state = 'ready', step = 0")
+                other.execute("BEGIN IMMEDIATE")
+                systemd.told_within(HANGS_S)
+                assert systemd.told_within(HANGS_S).count("WATCHDOG=1") == 0
+                other.execute("ROLLBACK")
+            systemd.wait_for("WATCHDOG=1")
+            service.terminate()
+            systemd.wait_for("STOPPING=1")

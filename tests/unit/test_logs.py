@@ -113,6 +113,7 @@ def test_an_exception_says_where_and_not_what(form: logs.Form) -> None:
         own.exception("broken")
     shown = out.getvalue()
     assert PATIENT not in shown
+    assert shown.count("Traceback (most recent call last):") == 2
     assert "builtins.KeyError" in shown and "builtins.ValueError" in shown
     assert f"{Path(__file__).name}" in shown and "in broken" in shown
 
