@@ -45,6 +45,11 @@ def spool_of(config: Config) -> Spool:
                 f"there is no spool {spool.root}",
                 "start the service once (`dicom-printer serve`), or correct [service] spool",
             )
+        if os.statvfs(spool.root).f_flag & os.ST_RDONLY:
+            raise SpoolError(
+                f"spool {spool.root}: Read-only file system",
+                "as a rule the disk failed: see the kernel's log; mend it, then mount it again",
+            )
         spool.become_owner()
         if not (spool.root / INCOMING).is_dir():
             spool.create()

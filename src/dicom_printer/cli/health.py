@@ -23,6 +23,8 @@ def found(access: Access, *, ask_cups: bool) -> Iterator[str]:
     short = access.spool.short_of(access.config.service.min_free)
     if short:
         yield short
+    # Not by the service alone: it cannot write down that nothing can be written.
+    yield from access.spool.troubles()
     yield from _rejected(access.config)
     if ask_cups:
         yield from _queues(access.config)
