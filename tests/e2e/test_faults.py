@@ -25,7 +25,7 @@ spool = "spool"
 settle = "0.1s"
 rescan = "1s"
 render_workers = 1
-min_free = "1MB"
+min_free = "1M"
 
 [remote.pacs]
 ae_title = "PACS"
