@@ -31,7 +31,6 @@ TMP, INCOMING, JOBS, REJECTED = "tmp", "incoming", "jobs", "rejected"
 REASON = "reason.txt"
 _ABANDONED_S = 86400.0
 _CHUNK = 1 << 20
-_INODES = 64
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG}
 
 
@@ -275,22 +274,6 @@ class Spool:
         """Return the bytes that are free on the spool's file system."""
         with explained(f"spool {self.root}"):
             return shutil.disk_usage(self.root).free
-
-    def troubles(self) -> list[str]:
-        """Return what of the spool's file system keeps jobs from coming in or going on."""
-        with explained(f"spool {self.root}"):
-            found = os.statvfs(self.root)
-        troubles = []
-        if found.f_files and found.f_favail < _INODES:
-            troubles.append(f"spool {self.root}: no inodes are left; delete files, see `df -i`")
-        probe = self.root / TMP / f".probe-{uuid.uuid4().hex}"
-        try:
-            with explained(f"spool {self.root} cannot be written"):
-                probe.mkdir()
-                probe.rmdir()
-        except SpoolError as error:
-            troubles.append(str(error))
-        return troubles
 
 
 def _mtime(entry: os.DirEntry[str]) -> float:

@@ -179,23 +179,6 @@ def test_a_full_disk_says_that_nothing_was_lost(
     assert list((spool.root / JOBS).iterdir()) == []
 
 
-def test_troubles_of_the_file_system(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert spool.troubles() == []
-
-    def used_up(_: Path) -> os.statvfs_result:
-        return os.statvfs_result((4096, 4096, 9, 0, 0, 1000, 0, 0, 0, 255))
-
-    monkeypatch.setattr(os, "statvfs", used_up)
-    (inodes,) = spool.troubles()
-    assert "no inodes are left" in inodes
-
-
-def test_spool_that_cannot_be_written_is_a_trouble(spool: Spool) -> None:
-    (spool.root / TMP).rmdir()
-    (trouble,) = spool.troubles()
-    assert "cannot be written: No such file" in trouble
-
-
 def test_job_that_is_half_removed_is_no_new_one(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

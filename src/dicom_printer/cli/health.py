@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 
 from dicom_printer.cli.access import Access
 from dicom_printer.config import Config
-from dicom_printer.errors import QueueError
+from dicom_printer.durable import explained
+from dicom_printer.errors import QueueError, SpoolError
 from dicom_printer.folder_listing import opened
+from dicom_printer.spool import TMP, Spool
 from dicom_printer.taking import NOTE, REJECTED
+
+_INODES = 64
 
 
 def found(access: Access, *, ask_cups: bool) -> Iterator[str]:
@@ -24,10 +29,25 @@ def found(access: Access, *, ask_cups: bool) -> Iterator[str]:
     if short:
         yield short
     # Not by the service alone: it cannot write down that nothing can be written.
-    yield from access.spool.troubles()
+    yield from _file_system(access.spool)
     yield from _rejected(access.config)
     if ask_cups:
         yield from _queues(access.config)
+
+
+def _file_system(spool: Spool) -> Iterator[str]:
+    """Return what of the spool's file system keeps jobs from coming in or going on."""
+    with explained(f"spool {spool.root}"):
+        found = os.statvfs(spool.root)
+    if found.f_files and found.f_favail < _INODES:
+        yield f"spool {spool.root}: no inodes are left; delete files, see `df -i`"
+    probe = spool.root / TMP / f".probe-{uuid.uuid4().hex}"
+    try:
+        with explained(f"spool {spool.root} cannot be written"):
+            probe.mkdir()
+            probe.rmdir()
+    except SpoolError as error:
+        yield str(error)
 
 
 def _rejected(config: Config) -> Iterator[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.jobs.store import Store
 from dicom_printer.queues import QueueState
-from dicom_printer.spool import Spool
+from dicom_printer.spool import TMP, Spool
 
 
 @pytest.fixture
@@ -87,3 +88,20 @@ def test_without_cups_there_is_no_queue_to_watch(
 
     monkeypatch.setattr(queues, "listing", refuse)
     assert list(health.found(access, ask_cups=True)) == []
+
+
+def test_troubles_of_the_file_system(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(health._file_system(spool)) == []
+
+    def used_up(_: Path) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 9, 0, 0, 1000, 0, 0, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", used_up)
+    (inodes,) = health._file_system(spool)
+    assert "no inodes are left" in inodes
+
+
+def test_spool_that_cannot_be_written_is_a_trouble(spool: Spool) -> None:
+    (spool.root / TMP).rmdir()
+    (trouble,) = health._file_system(spool)
+    assert "cannot be written: No such file" in trouble
