@@ -173,7 +173,11 @@ class Running:
             with self.store.fenced() as (c, now):
                 # A crash after this is another one: the job got further than at the last.
                 self._write(c, now, crashes=0)
-                c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
+                keys = [instance.c.remote == name, instance.c.sop_instance_uid == uid]
+                known = sa.select(instance.c.page).where(instance.c.job == self.id, *keys)
+                # Another node that starts may have read it in the journal meanwhile.
+                if c.execute(known).first() is None:
+                    c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
                 if status:
                     said = f"page {page}: {name} answered 0x{status:04X}"
                     log(c, now, self.id, "warning", said)

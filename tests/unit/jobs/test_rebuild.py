@@ -225,6 +225,18 @@ def test_acknowledgement_that_only_the_table_knows(
     assert len(history.accepted) == 2
 
 
+def test_acknowledgement_that_another_node_has_read_in_the_journal(
+    store: Store, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    running = claim(store)
+    with store.writing() as (c, now):
+        values = {"remote": "pacs", "sop_instance_uid": "2.25.1", "page": 1, "status": 0}
+        c.execute(sa.insert(instance).values(job=job_id, at=now, **values))
+    running.accept("pacs", 1, "2.25.1", 0)
+    assert [i["page"] for i in shown(store, job_id)["instances"]] == [1]
+
+
 def test_end_that_cannot_be_written_down_is_none(
     store: Store, adopt: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
