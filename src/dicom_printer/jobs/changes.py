@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from typing import Any, Protocol
 
@@ -33,13 +34,19 @@ class _DataVersion:
     """SQLite counts the writes of other connections, and says so without looking at the disk."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._connection = engine.connect().execution_options(reading=True)
+        # The driver's own: asked four times a second for ever, SQLAlchemy's transaction around
+        # the question would be all that a service at rest does.
+        self._connection = engine.raw_connection()
         self._version: object = None
 
     def seen(self) -> bool:
-        version: object = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        self._connection.rollback()
-        changed, self._version = version != self._version, version
+        driver: Any = self._connection.driver_connection
+        try:
+            (version,) = driver.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return True  # who looks now gets to know what is wrong
+        changed = bool(version != self._version)
+        self._version = version
         return changed
 
     def close(self) -> None:
