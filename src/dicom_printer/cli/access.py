@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING
 
 from dicom_printer import config as configuration
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import damage
-from dicom_printer.jobs.database import open_database, place, said
-from dicom_printer.jobs.store import Store
+from dicom_printer.jobs.embedded import embedded
+from dicom_printer.jobs.look import Reader
 from dicom_printer.spool import INCOMING, Spool
+
+if TYPE_CHECKING:
+    from dicom_printer.jobs.store import Store
 
 _AS_OWNER = "run this as the spool's owner, or as root (sudo)"
 
 
 @dataclass(frozen=True)
-class Access:
-    """What most verbs need."""
+class Looking:
+    """What a verb needs that only looks."""
 
     config: Config
     spool: Spool
+    store: Reader
+
+
+@dataclass(frozen=True)
+class Access(Looking):
+    """What most other verbs need."""
+
     store: Store
 
 
@@ -71,6 +81,35 @@ def opened(args: argparse.Namespace) -> Iterator[Access]:
 
 
 @contextmanager
+def looking(args: argparse.Namespace) -> Iterator[Looking]:
+    """Open the spool and the job table for a verb that only looks.
+
+    Raises
+    ------
+    SpoolError
+        Where it cannot be read.
+    """
+    config = configuration.load(args.config)
+    spool = spool_of(config)
+    if not config.service.database.get_secret_value():
+        try:
+            with embedded(spool.database) as reader:
+                if reader is not None:
+                    yield Looking(config, spool, reader)
+                    return
+        except sqlite3.Error as error:
+            raise SpoolError(f"the job table cannot be used: {error}", _cure(error)) from None
+    with job_table(config, spool) as store:
+        yield Looking(config, spool, store)
+
+
+def _cure(error: sqlite3.Error) -> str:
+    if damage.is_damage(error):
+        return damage.REMEDY
+    return "try again; if it lasts, see `df`, and what else has the job table open"
+
+
+@contextmanager
 def job_table(config: Config, spool: Spool) -> Iterator[Store]:
     """Open the job table for the length of a block.
 
@@ -79,6 +118,11 @@ def job_table(config: Config, spool: Spool) -> Iterator[Store]:
     SpoolError
         Where it cannot be read or written.
     """
+    import sqlalchemy as sa  # on use, as what needs it: who only looks must not wait for it
+
+    from dicom_printer.jobs.database import open_database, place, said
+    from dicom_printer.jobs.store import Store
+
     engine = open_database(place(config.service, spool.database))
     try:
         yield Store(engine, journal=spool.journal)

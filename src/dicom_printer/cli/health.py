@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator
 
-from dicom_printer.cli.access import Access
+from dicom_printer.cli.access import Looking
 from dicom_printer.config import Config
 from dicom_printer.durable import explained
 from dicom_printer.errors import QueueError, SpoolError
@@ -17,7 +17,7 @@ from dicom_printer.taking import NOTE, REJECTED
 _INODES = 64
 
 
-def found(access: Access, *, ask_cups: bool) -> Iterator[str]:
+def found(access: Looking, *, ask_cups: bool) -> Iterator[str]:
     """Return the troubles that can be seen without the service.
 
     Parameters

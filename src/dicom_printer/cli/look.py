@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from dicom_printer.cli import health, output
-from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.access import Looking, looking
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
 from dicom_printer.spool import INCOMING
@@ -23,7 +23,7 @@ _LOST = (
 
 def status(args: argparse.Namespace) -> int:
     """Show how printers, remotes and the spool are."""
-    with opened(args) as access:
+    with looking(args) as access:
         found = _status(access)
         more = health.found(access, ask_cups=args.check)
         found["troubles"] += [text for text in more if text not in found["troubles"]]
@@ -35,7 +35,7 @@ def status(args: argparse.Namespace) -> int:
     return 1 if args.check and not found["healthy"] else 0
 
 
-def _status(access: Access) -> dict[str, Any]:
+def _status(access: Looking) -> dict[str, Any]:
     config = access.config
     printers: dict[str, dict[str, Any]] = {
         name: dict.fromkeys(look.STATES, 0) | {"oldest": None, "last_error": ""}
@@ -74,7 +74,7 @@ def _status(access: Access) -> dict[str, Any]:
     return found
 
 
-def _services(access: Access) -> tuple[bool, list[dict[str, Any]], list[str]]:
+def _services(access: Looking) -> tuple[bool, list[dict[str, Any]], list[str]]:
     """Return whether a service runs, which there are, and what troubles them."""
     nodes = look.nodes(access.store)
     if not access.store.shared:
@@ -151,7 +151,7 @@ def _printers(printers: dict[str, dict[str, Any]]) -> Any:
 
 def jobs(args: argparse.Namespace) -> int:
     """Show a line for every job."""
-    with opened(args) as access:
+    with looking(args) as access:
         if args.watch:
             return _watch(access, args)
         found = _listing(access, args)
@@ -162,7 +162,7 @@ def jobs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _listing(access: Access, args: argparse.Namespace) -> list[dict[str, Any]]:
+def _listing(access: Looking, args: argparse.Namespace) -> list[dict[str, Any]]:
     found = look.listing(access.store, args.state, args.printer)
     if args.state not in {None, "incoming"}:
         return found
@@ -200,7 +200,7 @@ def _table(found: list[dict[str, Any]]) -> Any:
     )
 
 
-def _watch(access: Access, args: argparse.Namespace) -> int:
+def _watch(access: Looking, args: argparse.Namespace) -> int:
     if not sys.stdout.isatty() or args.json:
         raise UsageError("--watch draws on a terminal", "use --json without --watch in a program")
     from rich.live import Live
@@ -215,7 +215,7 @@ def _watch(access: Access, args: argparse.Namespace) -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Show everything about one job."""
-    with opened(args) as access:
+    with looking(args) as access:
         job_id = look.resolve(access.store, args.job)
         found = look.show(access.store, job_id)
         try:

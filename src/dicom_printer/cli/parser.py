@@ -6,8 +6,7 @@ import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
-
-import shtab
+from typing import Any
 
 from dicom_printer import __version__
 
@@ -50,6 +49,23 @@ def _settings(name: str) -> list[tuple[str, str]]:
         raise argparse.ArgumentTypeError(f"{name} has a line that is not KEYWORD=VALUE") from None
 
 
+class _Completion(argparse.Action):
+    """Prints what a shell completes with; only then is that library loaded."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *found: Any) -> None:
+        import shtab
+
+        for action in _FILES:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+        print(shtab.complete(parser, found[1]))
+        parser.exit()
+
+
+_SHELLS = ("bash", "zsh", "tcsh")
+_FILES: set[argparse.Action] = set()
+"""What takes the name of a file."""
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(
@@ -58,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
     )
     top.add_argument("--version", action="version", version=__version__)
-    shtab.add_argument_to(top, ["--print-completion"])
+    top.add_argument(
+        "--print-completion", action=_Completion, choices=_SHELLS, help="for the shell, then exit"
+    )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     common = argparse.ArgumentParser(add_help=False)
     config = common.add_argument(
@@ -66,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
         help="the configuration (default: $DICOM_PRINTER_CONFIG, ./dicom-printer.toml, "
         "/etc/dicom-printer/dicom-printer.toml)",
     )  # fmt: skip
-    config.complete = shtab.FILE  # type: ignore[attr-defined]
+    _FILES.add(config)
     common.add_argument("-v", "--verbose", action="store_true", help="log what is done")
 
     def verb(name: str, module: str, text: str) -> argparse.ArgumentParser:
@@ -91,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_printing(verb: _Verb) -> None:
     submit = verb("submit", "printing", "print files without CUPS")
     files = submit.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    files.complete = shtab.FILE  # type: ignore[attr-defined]
+    _FILES.add(files)
     submit.add_argument("-p", "--printer", required=True, help="a printer of the configuration")
     submit.add_argument("-t", "--title", help="the job's title (default: the file's name)")
     submit.add_argument(
@@ -111,7 +129,7 @@ def _add_set_from(verb: argparse.ArgumentParser) -> None:
         help="the same from a file, a line each; - for standard input: what is typed behind --set "
         "every user of this machine can see in `ps`",
     )  # fmt: skip
-    made.complete = shtab.FILE  # type: ignore[attr-defined]
+    _FILES.add(made)
 
 
 def _add_looking(verb: _Verb) -> None:

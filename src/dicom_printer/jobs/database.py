@@ -17,7 +17,8 @@ from sqlalchemy import event as sa_event
 from dicom_printer.config import Service
 from dicom_printer.errors import ConfigError, SpoolError
 from dicom_printer.jobs import damage
-from dicom_printer.jobs.schema import HEAD, OLDER, alembic_version, metadata
+from dicom_printer.jobs.schema import alembic_version, metadata
+from dicom_printer.jobs.versions import HEAD, OLDER
 
 TROUBLES = (
     sa.exc.OperationalError,

@@ -1,14 +1,19 @@
-"""What is read of the job table: for tables, for programs, for monitoring."""
+"""What is read of the job table: for tables, for programs, for monitoring.
+
+The statements are text that SQLite and PostgreSQL both understand, so that who only looks need
+not load SQLAlchemy.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-import sqlalchemy as sa
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, Protocol
 
 from dicom_printer.errors import NoSuchJobError, UsageError
-from dicom_printer.jobs.schema import event, film, instance, job, node, remote
-from dicom_printer.jobs.store import State, Store
+from dicom_printer.jobs.embedded import Rows
 
 SHORT = 8
 """How many characters of a job's id are shown."""
@@ -18,14 +23,52 @@ STATES = ("incoming", "ready", "running", "suspended", "held", "done", "discarde
 WAITING = ("ready", "running", "suspended", "held")
 """Those of them that have not ended."""
 
+# suspended is ready with a time before which it is not due
+_SHOWN = "CASE WHEN state = 'ready' AND not_before > :now THEN 'suspended' ELSE state END"
 
-def _shown_state(now: float) -> sa.ColumnElement[str]:
-    """Return the state with suspended told apart from ready."""
-    suspended = sa.and_(job.c.state == State.READY, job.c.not_before > now)
-    return sa.case((suspended, "suspended"), else_=job.c.state).label("shown")
+# Of the remote of the job's present step; of any, where it has none.
+_ACCEPTED = """
+    (SELECT count(*) FROM instance
+        WHERE instance.job = job.id AND instance.remote = coalesce(job.remote, instance.remote))
+    + (SELECT coalesce(sum(json_array_length(film.pages)), 0) FROM film
+        WHERE film.job = job.id AND film.status IS NOT NULL
+        AND film.remote = coalesce(job.remote, film.remote))
+"""
+
+_LISTING = f"""
+    SELECT id, printer, title, "user", source, reason, error, step, snapshot, pages, not_before,
+        created, updated, remote, attempt, {_SHOWN} AS shown, {_ACCEPTED} AS accepted
+    FROM job
+"""  # noqa: S608 - of nothing but constants
+
+_COUNTS = f"""
+    SELECT printer, {_SHOWN} AS state, count(*) AS jobs, min(created) AS oldest
+    FROM job GROUP BY 1, 2
+"""  # noqa: S608 - of nothing but constants
 
 
-def resolve(store: Store, prefix: str) -> str:
+class Reader(Protocol):
+    """A job table that can be read: a ``Store``, or :class:`~dicom_printer.jobs.embedded.Embedded`.
+
+    Attributes
+    ----------
+    shared : bool
+        Whether several nodes may work on it.
+    """
+
+    @property
+    def shared(self) -> bool:
+        """Whether several nodes may work on it."""
+
+    @property
+    def clock(self) -> Any:
+        """Seconds since the epoch, when called."""
+
+    def snapshot(self) -> AbstractContextManager[Rows]:
+        """Begin a transaction that only reads."""
+
+
+def resolve(store: Reader, prefix: str) -> str:
     """Return the one job id that begins with `prefix`.
 
     Raises
@@ -35,20 +78,23 @@ def resolve(store: Store, prefix: str) -> str:
     """
     if not prefix:
         raise NoSuchJobError("no job is named", "write the beginning of its id")
-    with store.reading() as c:
-        literal = prefix.lower()
-        query = sa.select(job.c.id).where(job.c.id.startswith(literal, autoescape=True))
-        found = list(c.execute(query.limit(5)).scalars())
+    beginning = {"prefix": prefix.lower(), "length": len(prefix)}
+    with store.snapshot() as rows:
+        query = "SELECT id FROM job WHERE substr(id, 1, :length) = :prefix LIMIT 5"
+        found = [str(row["id"]) for row in rows(query, **beginning)]
     if not found:
         raise NoSuchJobError(f"there is no job {prefix}")
     if len(found) > 1:
         ids = ", ".join(f[: max(SHORT, len(prefix) + 2)] for f in found)
         raise NoSuchJobError(f"{prefix} fits several jobs: {ids}", "write more of the id")
-    return str(found[0])
+    return found[0]
 
 
 def listing(
-    store: Store, state: str | None = None, printer: str | None = None, ids: list[str] | None = None
+    store: Reader,
+    state: str | None = None,
+    printer: str | None = None,
+    ids: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return a dict for every job, oldest first.
 
@@ -59,179 +105,163 @@ def listing(
     """
     if state is not None and state not in STATES:
         raise UsageError(f"there is no state {state!r}; there are {', '.join(STATES)}")
-    now = store.clock()
-    shown = _shown_state(now)
-    query = sa.select(
-        job.c.id, job.c.printer, job.c.title, job.c.user, job.c.source, shown, job.c.reason,
-        job.c.error, job.c.step, job.c.snapshot, job.c.pages, job.c.not_before, job.c.created,
-        job.c.updated, job.c.remote, job.c.attempt,
-        (_instances() + _pages_on_film()).label("accepted"),
-    ).order_by(job.c.seq)  # fmt: skip
+    with store.snapshot() as rows:
+        return _listing(rows, store.clock(), state, printer, ids)
+
+
+def _listing(
+    rows: Rows, now: float, state: str | None, printer: str | None, ids: list[str] | None
+) -> list[dict[str, Any]]:
+    wanted, named = ["1 = 1"], {"now": now, "state": state, "printer": printer}
+    named = {name: value for name, value in named.items() if value is not None}
     if state is not None:
-        query = query.where(shown == state)
+        wanted.append(f"{_SHOWN} = :state")
     if printer is not None:
-        query = query.where(job.c.printer == printer)
+        wanted.append("printer = :printer")
     if ids is not None:
-        query = query.where(job.c.id.in_(ids))
-    with store.reading() as c:
-        return [_job(row) for row in c.execute(query)]
+        one_by_one = {f"id{n}": each for n, each in enumerate(ids)}
+        named |= one_by_one
+        wanted.append(f"id IN ({', '.join(f':{name}' for name in one_by_one)})" if ids else "1 = 0")
+    query = f"{_LISTING} WHERE {' AND '.join(wanted)} ORDER BY seq"
+    return [_job(row) for row in rows(query, **named)]
 
 
-def _asked(name: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """Return the remote of the job's present step, `name` itself where it has none."""
-    return sa.func.coalesce(job.c.remote, name)
+def _json(value: Any) -> Any:
+    """Return what a column of JSON holds: SQLite has it as text."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
-def _instances() -> sa.ColumnElement[int]:
-    query = sa.select(sa.func.count()).where(
-        instance.c.job == job.c.id, instance.c.remote == _asked(instance.c.remote)
-    )
-    return query.scalar_subquery()
+@cache
+def _actions_of_text(snapshot: str) -> tuple[str, ...]:
+    return tuple(step["action"] for step in json.loads(snapshot)["steps"])
 
 
-def _pages_on_film() -> sa.ColumnElement[int]:
-    pages = sa.func.coalesce(sa.func.sum(sa.func.json_array_length(film.c.pages)), 0)
-    query = sa.select(pages).where(
-        film.c.job == job.c.id,
-        film.c.status.is_not(None),
-        film.c.remote == _asked(film.c.remote),
-    )
-    return query.scalar_subquery()
+def _actions(snapshot: Any) -> tuple[str, ...]:
+    """Return the actions of a job's steps; thousands of jobs have the same ones."""
+    if isinstance(snapshot, str):
+        return _actions_of_text(snapshot)
+    return tuple(step["action"] for step in snapshot["steps"])
 
 
-def _job(row: Any) -> dict[str, Any]:
-    steps = row.snapshot["steps"]
-    step = steps[row.step]["action"] if row.step < len(steps) else ""
-    found = {
-        "id": row.id,
-        "state": row.shown,
-        "reason": row.reason,
-        "error": row.error,
-        "printer": row.printer,
-        "title": row.title,
-        "user": row.user,
-        "source": row.source,
-        "step": min(row.step + 1, len(steps)),
-        "steps": len(steps),
-        "action": step,
-        "remote": row.remote,
-        "pages": row.pages,
+def _job(row: Mapping[str, Any]) -> dict[str, Any]:
+    actions, accepted = _actions(row["snapshot"]), int(row["accepted"])
+    if not row["remote"]:
         # Where no remote is being asked, every one has had its copy: a page counts once.
-        "accepted": row.accepted if row.remote else min(row.accepted, row.pages or row.accepted),
-        "attempt": row.attempt,
-        "next_attempt": row.not_before if row.shown == "suspended" else None,
-        "created": row.created,
-        "updated": row.updated,
+        accepted = min(accepted, row["pages"] or accepted)
+    return {
+        "id": row["id"],
+        "state": row["shown"],
+        "reason": row["reason"],
+        "error": row["error"],
+        "printer": row["printer"],
+        "title": row["title"],
+        "user": row["user"],
+        "source": row["source"],
+        "step": min(row["step"] + 1, len(actions)),
+        "steps": len(actions),
+        "action": actions[row["step"]] if row["step"] < len(actions) else "",
+        "remote": row["remote"],
+        "pages": row["pages"],
+        "accepted": accepted,
+        "attempt": row["attempt"],
+        "next_attempt": row["not_before"] if row["shown"] == "suspended" else None,
+        "created": row["created"],
+        "updated": row["updated"],
     }
-    return found
 
 
-def show(store: Store, job_id: str) -> dict[str, Any]:
+def show(store: Reader, job_id: str) -> dict[str, Any]:
     """Return everything about one job: the row, its steps, attributes, instances, events."""
-    found = listing(store, ids=[job_id])[0]
-    with store.reading() as c:
-        row = c.execute(sa.select(job).where(job.c.id == job_id)).one()
-        instances = c.execute(
-            sa.select(instance).where(instance.c.job == job_id).order_by(instance.c.at)
-        ).mappings()
-        films = c.execute(
-            sa.select(film).where(film.c.job == job_id).order_by(film.c.sent, film.c.number)
-        ).mappings()
-        events = c.execute(sa.select(event).where(event.c.job == job_id).order_by(event.c.n))
+    query = "SELECT failures, give_up_at, snapshot, attributes FROM job WHERE id = :job"
+    instances = "remote, sop_instance_uid, page, status, at FROM instance"
+    films = "remote, number, pages, sent, status FROM film"
+    events = 'at, what, detail, "user" FROM event'
+    with store.snapshot() as rows:
+        (found,) = _listing(rows, store.clock(), None, None, [job_id])
+        (row,) = rows(query, job=job_id)
         return {
             **found,
-            "failures": row.failures,
-            "give_up_at": row.give_up_at,
-            "workflow": row.snapshot["steps"],
-            "attributes": row.attributes,
-            "instances": [{k: v for k, v in i.items() if k != "job"} for i in instances],
+            "failures": row["failures"],
+            "give_up_at": row["give_up_at"],
+            "workflow": _json(row["snapshot"])["steps"],
+            "attributes": _json(row["attributes"]),
+            "instances": rows(f"SELECT {instances} WHERE job = :job ORDER BY at", job=job_id),
             "films": [
-                {k: v for k, v in f.items() if k not in {"job", "key", "nth"}} for f in films
+                film | {"pages": _json(film["pages"])}
+                for film in rows(
+                    f"SELECT {films} WHERE job = :job ORDER BY sent, number", job=job_id
+                )
             ],
-            "events": [
-                {k: v for k, v in e.items() if k not in {"job", "n"}} for e in events.mappings()
-            ],
+            "events": rows(f"SELECT {events} WHERE job = :job ORDER BY n", job=job_id),
         }
 
 
-def counts(store: Store) -> list[dict[str, Any]]:
-    """Return for each printer and state: how many jobs, the oldest, the last error."""
-    shown = _shown_state(store.clock())
-    query = sa.select(
-        job.c.printer,
-        shown,
-        sa.func.count().label("jobs"),
-        sa.func.min(job.c.created).label("oldest"),
-    ).group_by(job.c.printer, "shown")
-    with store.reading() as c:
-        return [
-            {"printer": r.printer, "state": r.shown, "jobs": r.jobs, "oldest": r.oldest}
-            for r in c.execute(query)
-        ]
+def counts(store: Reader) -> list[dict[str, Any]]:
+    """Return for each printer and state: how many jobs, the oldest."""
+    with store.snapshot() as rows:
+        return rows(_COUNTS, now=store.clock())
 
 
-def remotes(store: Store) -> dict[str, dict[str, Any]]:
+def remotes(store: Reader) -> dict[str, dict[str, Any]]:
     """Return for each remote that jobs wait for or that was asked what is known of it.
 
     ``up`` is None where nobody has asked it, or nobody again since it failed.
     """
     query = (
-        sa.select(job.c.remote, sa.func.count().label("waiting"))
-        .where(job.c.state == State.READY, job.c.remote.is_not(None))
-        .group_by(job.c.remote)
+        "SELECT remote, count(*) AS waiting FROM job "
+        "WHERE state = 'ready' AND remote IS NOT NULL GROUP BY remote"
     )
-    with store.reading() as c:
+    with store.snapshot() as rows:
         found: dict[str, dict[str, Any]] = {
-            r.remote: {"waiting": r.waiting, "up": None} for r in c.execute(query)
+            row["remote"]: {"waiting": row["waiting"], "up": None} for row in rows(query)
         }
         now = store.clock()
-        for r in c.execute(sa.select(remote)):
-            known = found.setdefault(r.name, {"waiting": 0, "up": None})
-            if not r.failures:
-                known.update(up=True, since=r.since)
-            elif r.down_until > now or known["waiting"]:
+        for row in rows("SELECT * FROM remote"):
+            known = found.setdefault(row["name"], {"waiting": 0, "up": None})
+            if not row["failures"]:
+                known.update(up=True, since=row["since"])
+            elif row["down_until"] > now or known["waiting"]:
                 known.update(
                     up=False,
-                    error=r.error,
-                    since=r.since,
-                    failures=r.failures,
-                    next_attempt=r.down_until,
+                    error=row["error"],
+                    since=row["since"],
+                    failures=row["failures"],
+                    next_attempt=row["down_until"],
                 )
     return found
 
 
-def last_error(store: Store) -> dict[str, str]:
+def last_error(store: Reader) -> dict[str, str]:
     """Return for each printer the error of the job that failed last and still waits."""
-    failed = (
-        sa.select(job.c.printer, job.c.error)
-        .where(job.c.error != "", job.c.state.in_([State.READY, State.HELD]))
-        .order_by(job.c.updated)
+    query = (
+        "SELECT printer, error FROM job "
+        "WHERE error <> '' AND state IN ('ready', 'held') ORDER BY updated"
     )
-    with store.reading() as c:
-        return {r.printer: r.error for r in c.execute(failed)}
+    with store.snapshot() as rows:
+        return {row["printer"]: row["error"] for row in rows(query)}
 
 
-def nodes(store: Store) -> list[dict[str, Any]]:
+def nodes(store: Reader) -> list[dict[str, Any]]:
     """Return the services that work on this table, with what they last said of themselves.
 
     ``lost`` is one that several share the table with, and that was silent for longer than its
     lease; of one that works alone, its lock in the spool says whether it lives.
     """
     now = store.clock()
-    running = sa.select(sa.func.count()).where(
-        job.c.state == State.RUNNING, job.c.owner == node.c.name
+    query = (
+        "SELECT node.*, (SELECT count(*) FROM job WHERE state = 'running' "
+        "AND owner = node.name) AS running FROM node ORDER BY name"
     )
-    query = sa.select(node, running.scalar_subquery().label("running")).order_by(node.c.name)
-    with store.reading() as c:
+    with store.snapshot() as rows:
         return [
             {
-                "name": row.name,
-                "version": row.version,
-                "since": row.started,
-                "heard": row.seen,
-                "running": row.running,
-                "lost": store.shared and abs(now - row.seen) > row.lease,
-                "troubles": row.troubles,
+                "name": row["name"],
+                "version": row["version"],
+                "since": row["started"],
+                "heard": row["seen"],
+                "running": row["running"],
+                "lost": store.shared and abs(now - row["seen"]) > row["lease"],
+                "troubles": _json(row["troubles"]),
             }
-            for row in c.execute(query)
+            for row in rows(query)
         ]

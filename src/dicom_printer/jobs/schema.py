@@ -1,7 +1,7 @@
 """The tables of the job store.
 
 Whoever changes them writes a migration as well: a file in ``migrations/versions``, its name
-as :data:`HEAD`, and the one before it among :data:`OLDER`.
+as ``HEAD`` of ``versions.py``, and the one before it among ``OLDER``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-
-HEAD = "0002"
-"""The version of these tables, as Alembic writes it into the database."""
-
-OLDER = {"", "0001"}
-"""The versions that can be brought up to date; "" is a file of before there were any."""
 
 metadata = sa.MetaData()
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from dicom_printer.figures import Figures
 from dicom_printer.jobs.database import LOCK
+from dicom_printer.jobs.embedded import Rows
 from dicom_printer.jobs.schema import event
 from dicom_printer.journal import Journal
 
@@ -114,6 +115,14 @@ class Store:
         """Begin a transaction that only reads, and never waits for a writer."""
         with self._reader.connect() as c:
             yield c
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Rows]:
+        """Begin a transaction that only reads, for statements as text."""
+        with self.reading() as c:
+            yield lambda statement, **named: [
+                dict(row) for row in c.execute(sa.text(statement), named).mappings()
+            ]
 
     def _now(self, c: sa.Connection) -> float:
         return self._server.read(c) if self._server else self.clock()

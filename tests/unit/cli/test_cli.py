@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from jobs_made import claim, commit, submit
 
 from dicom_printer.cli import main
@@ -44,7 +44,8 @@ remote = "pacs"
 def _configured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("dicom-printer.toml").write_text(CONFIG)
     # The clock of the fixtures stands still; the verbs have to look at the same one.
-    monkeypatch.setattr("dicom_printer.cli.access.Store", lambda _, **__: store)
+    monkeypatch.setattr("dicom_printer.jobs.store.Store", lambda _, **__: store)
+    monkeypatch.setattr("dicom_printer.jobs.embedded.Embedded.clock", store.clock)
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -270,7 +271,7 @@ def test_a_job_table_that_is_locked_is_an_error_and_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def locked(*_: object, **__: object) -> Any:
-        raise sa.exc.OperationalError("SELECT", {}, Exception("database is locked"))
+        raise sqlite3.OperationalError("database is locked")
 
     monkeypatch.setattr(look, "listing", locked)
     code, _, err = run(capsys, "jobs")
@@ -365,7 +366,7 @@ def test_looking_imports_no_dicom_and_no_pixels() -> None:
     """Looking has to be instant: what it does not need must not be imported."""
     program = (
         "import sys; from dicom_printer.cli import main; main(['status', '--json']);"
-        "print([m for m in ('pydicom', 'pynetdicom', 'numpy', 'PIL', 'watchdog') "
+        "print([m for m in ('pydicom', 'pynetdicom', 'numpy', 'PIL', 'watchdog', 'sqlalchemy') "
         "if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(

@@ -8,7 +8,8 @@ from postgres import Postgres
 
 from dicom_printer.errors import ConfigError, SpoolError
 from dicom_printer.jobs.database import open_database, said
-from dicom_printer.jobs.schema import HEAD, alembic_version
+from dicom_printer.jobs.schema import alembic_version
+from dicom_printer.jobs.versions import HEAD
 from dicom_printer.spool import Spool
 
 

@@ -18,8 +18,9 @@ from postgres import Postgres
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import look, migrations, table
 from dicom_printer.jobs.database import open_database
-from dicom_printer.jobs.schema import HEAD, OLDER, alembic_version, metadata
+from dicom_printer.jobs.schema import alembic_version, metadata
 from dicom_printer.jobs.store import Store
+from dicom_printer.jobs.versions import HEAD, OLDER
 from dicom_printer.spool import Spool
 
 # As the first version made it.
