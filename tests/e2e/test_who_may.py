@@ -56,10 +56,32 @@ def stopped() -> Iterator[RunningService]:
     shutil.rmtree(made)
 
 
-def test_all_that_a_run_writes_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+@pytest.mark.parametrize("owner", [os.getuid(), NOBODY.pw_uid])
+def test_all_that_a_run_writes_is_its_owners_alone_whatever_the_umask(owner: int) -> None:
+    if os.getuid() not in {0, owner}:
+        pytest.skip("only root can be somebody else")
+    if owner != os.getuid() and not _others_may_read(Path(os.__file__)):
+        pytest.skip("this Python lies where nobody else may read, as in root's home")
+    place = Path(tempfile.mkdtemp(prefix="dicom-who-"))
+    try:
+        place.chmod(0o755)
+        _all_is_the_owners(place, owner)
+    finally:
+        shutil.rmtree(place)
+
+
+def _others_may_read(path: Path) -> bool:
+    return all(p.stat().st_mode & stat.S_IXOTH for p in path.resolve().parents)
+
+
+def _all_is_the_owners(tmp_path: Path, owner: int) -> None:
     pdf = documents.report(tmp_path / "a.pdf")
     scans = tmp_path / "run" / "scans"
-    scans.mkdir(parents=True)
+    for path in (scans, tmp_path / "run" / "spool"):
+        path.mkdir(parents=True)
+        # Called by root, the service and the verbs become the spool's owner.
+        os.chown(path, owner, -1)
+    (tmp_path / "run" / "spool").chmod(0o700)
     service = RunningService(tmp_path / "run", CONFIG)
     before = set(tmp_path.rglob("*"))
     was = os.umask(0)
@@ -90,6 +112,8 @@ def test_all_that_a_run_writes_is_its_owners_alone_whatever_the_umask(tmp_path: 
     ours = {p: s for p, s in found.items() if p != service.log and p.name != "no document.txt"}
     wide = [str(p) for p, s in ours.items() if s.st_mode & OTHERS and not stat.S_ISLNK(s.st_mode)]
     assert wide == []
+    strangers = [p for p, s in found.items() if service.spool in p.parents and s.st_uid != owner]
+    assert strangers == []
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
