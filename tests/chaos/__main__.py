@@ -24,13 +24,14 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=500)
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--pauses", type=float, default=0.2, help="share of the rounds")
     parser.add_argument("--no-lp", action="store_true", help="nothing through a real cupsd")
     parser.add_argument("--sabotage", choices=SABOTAGES, default=None)
     args = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     command = ["-m", "chaos.sabotage", args.sabotage] if args.sabotage else ["-m", "dicom_printer"]
     size = Size(
-        args.seed, args.kills, args.jobs, args.nodes, lp=not args.no_lp, database=args.database
+        args.seed, args.kills, args.jobs, args.nodes, not args.no_lp, args.database, args.pauses
     )
     report = run(directory / "run", size, command)
     print(report.text())

@@ -22,6 +22,8 @@ LONGEST_S = 10.0
 """How long a node lives at the most, whatever it has to do."""
 
 _LEASE_S = 6.0
+_LISTENING_S = 2.0
+"""So much later than its lease is over the others may notice it."""
 
 Producer = Literal["hot folder", "submit", "backend", "lp"]
 Mishap = Literal["", "killed", "twice"]
@@ -111,6 +113,8 @@ class Size:
     lp: bool = False
     """Whether a part of the documents goes through a real cupsd."""
     database: Literal["sqlite", "postgresql"] = "sqlite"
+    pauses: float = 0.2
+    """The share of the rounds in which a node is stopped for a while."""
 
     @property
     def lease_s(self) -> float:
@@ -140,13 +144,15 @@ def _round(
     rng: random.Random, size: Size, end: str, prints: tuple[Print, ...], known: int
 ) -> Round:
     from_start = rng.random() < 0.15
-    paused = rng.random() < 0.2
+    paused = rng.random() < size.pauses
     pause_s = 0.0
     quiet = not (from_start or paused)
     outage = size.database == "postgresql" and quiet and rng.random() < 0.1
     if paused:
         # Of several nodes, one that sleeps longer than its lease is the case that matters.
-        pause_s = rng.uniform(0.3, 2.0) + (size.lease_s if rng.random() < 0.7 else 0.0)
+        pause_s = rng.uniform(0.3, 2.0)
+        if size.lease_s and rng.random() < 0.7:
+            pause_s += size.lease_s + _LISTENING_S
     return Round(
         node=rng.randrange(size.nodes),
         from_start=from_start,
