@@ -25,13 +25,21 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--pauses", type=float, default=0.2, help="share of the rounds")
+    parser.add_argument("--pages", type=int, default=1, help="times as many pages a document")
     parser.add_argument("--no-lp", action="store_true", help="nothing through a real cupsd")
     parser.add_argument("--sabotage", choices=SABOTAGES, default=None)
     args = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     command = ["-m", "chaos.sabotage", args.sabotage] if args.sabotage else ["-m", "dicom_printer"]
     size = Size(
-        args.seed, args.kills, args.jobs, args.nodes, not args.no_lp, args.database, args.pauses
+        args.seed,
+        args.kills,
+        args.jobs,
+        args.nodes,
+        not args.no_lp,
+        args.database,
+        args.pauses,
+        args.pages,
     )
     report = run(directory / "run", size, command)
     print(report.text())
@@ -47,7 +55,7 @@ def _is_as_it_should(report: Report, sabotage: str | None) -> bool:
         return report.verdict.is_clean
     finding = SABOTAGES[sabotage].finding
     found = getattr(report.verdict, finding)
-    print(f'without "{sabotage}": {len(found)} of {finding!r}')
+    print(f"without the {sabotage}: {len(found)} of {finding!r}")
     return bool(found)
 
 

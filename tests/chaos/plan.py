@@ -115,6 +115,8 @@ class Size:
     database: Literal["sqlite", "postgresql"] = "sqlite"
     pauses: float = 0.2
     """The share of the rounds in which a node is stopped for a while."""
+    pages: int = 1
+    """How many times as many pages a document has."""
 
     @property
     def lease_s(self) -> float:
@@ -190,7 +192,7 @@ def _prints(size: Size) -> list[Print]:
                 number,
                 producer,
                 rng.choice(list(WORKFLOWS)),
-                rng.choices([1, 2, 3, 5, 8], [4, 3, 3, 2, 1])[0],
+                rng.choices([1, 2, 3, 5, 8], [4, 3, 3, 2, 1])[0] * size.pages,
                 rng.choice(mishaps) if mishaps and rng.random() < 0.15 else "",
                 rng.uniform(0.0, 0.25),
             )

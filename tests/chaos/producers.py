@@ -138,7 +138,7 @@ def pdf(each: Print) -> bytes:
     pages = ["/MediaBox [0 0 144 144] /Resources << >>"] * each.pages
     content = [
         b"%.2f g %d %d %d %d re f"
-        % (rng.random() * 0.8, 5 + 20 * page, rng.randrange(60), 30, rng.randrange(20, 80))
+        % (rng.random() * 0.8, 5 + 20 * page % 100, rng.randrange(60), 30, rng.randrange(20, 80))
         for page in range(each.pages)
     ]
     return documents.raw_pdf(pages, content)

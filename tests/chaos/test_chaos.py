@@ -3,20 +3,26 @@
 import struct
 from pathlib import Path
 
+import pytest
+
 from chaos import plan
 from chaos.plan import Size
 from chaos.run import run
 from chaos.wire import DATA, Splitter
 
-SMALL = Size(seed=4, kills=8, jobs=40)
+SMALL = {
+    "sqlite": Size(seed=4, kills=8, jobs=40),
+    "postgresql": Size(seed=4, kills=4, jobs=30, nodes=3, database="postgresql"),
+}
 
 
-def test_nothing_is_lost_doubled_above_the_limit_or_sent_again(tmp_path: Path) -> None:
-    report = run(tmp_path / "run", SMALL)
+@pytest.mark.parametrize("size", SMALL.values(), ids=SMALL)
+def test_nothing_is_lost_doubled_above_the_limit_or_sent_again(tmp_path: Path, size: Size) -> None:
+    report = run(tmp_path / "run", size)
     print(report.text())
     assert report.verdict.sentences() == []
-    assert report.done["killed by -9"] == SMALL.kills
-    assert report.accepted > SMALL.jobs * 0.8
+    assert report.done["killed by -9"] == size.kills
+    assert report.accepted > size.jobs * 0.8
     assert report.faults
 
 
