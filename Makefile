@@ -36,6 +36,8 @@ chaos: $(VENV)/.dev
 chaos-sabotage: $(VENV)/.dev
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage record
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos --seed 4 --kills 8 --jobs 40 --no-lp --sabotage limit
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos --no-lp --sabotage fence
+	$(VENV)/bin/python -m pytest tests/chaos/test_power.py -k "is_found or are_found"
 
 # What they find and come from is kept in build/fuzz; a finding ends the one that found it.
 fuzz: $(VENV)/.dev

@@ -12,6 +12,8 @@ from pathlib import Path
 
 _READY = b"serving the spool"
 _START_S = 60.0
+# A run that is killed leaves no service behind.
+_WITH_US = ["setpriv", "--pdeathsig=KILL"]
 _TERM_S = 60.0
 
 
@@ -52,7 +54,7 @@ class Node:
         with self.log.open("ab") as log:
             self._began = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, *self._command, "serve", "--config", str(self.config)],
+                [*_WITH_US, sys.executable, *self._command, "serve", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

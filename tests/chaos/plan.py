@@ -21,6 +21,7 @@ IDLE_S = 1.0
 LONGEST_S = 10.0
 """How long a node lives at the most, whatever it has to do."""
 
+_STORES = 40
 _LEASE_S = 6.0
 _LISTENING_S = 2.0
 """So much later than its lease is over the others may notice it."""
@@ -158,24 +159,24 @@ def _round(
     return Round(
         node=rng.randrange(size.nodes),
         from_start=from_start,
-        stores=rng.randrange(1, 40),
+        stores=rng.randrange(1, 1 + _STORES // size.nodes),
         extra_s=rng.uniform(0.0, 1.2) if from_start else rng.uniform(0.0, 0.1),
         pause_s=pause_s,
         down=size.nodes > 1 and rng.random() < 0.4,
         outage_s=rng.uniform(0.2, 2.0) if outage else 0.0,
         end="kill paused" if paused and end == "kill" and rng.random() < 0.3 else end,  # type: ignore[arg-type]
         prints=prints,
-        acts=tuple(_act(rng, known) for _ in range(rng.randrange(1, 5))),
+        acts=tuple(_act(rng, size, known) for _ in range(rng.randrange(1, 5))),
     )
 
 
-def _act(rng: random.Random, known: int) -> Act:
+def _act(rng: random.Random, size: Size, known: int) -> Act:
     verbs = ["hold", "release", "retry", "cancel", "discard"]
     verb = rng.choices(verbs, [35, 20, 25, 5, 5])[0]
     everything = verb in {"release", "retry"} and rng.random() < 0.3
     # What was printed lately is still on its way; the rest is mostly done.
     document = max(0, known - 1 - int(rng.expovariate(0.15)))
-    return Act(verb, None if everything else document, rng.randrange(0, 40))
+    return Act(verb, None if everything else document, rng.randrange(_STORES // size.nodes))
 
 
 def _prints(size: Size) -> list[Print]:

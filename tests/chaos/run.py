@@ -80,12 +80,20 @@ def run(directory: Path, size: Size, command: Sequence[str] = ("-m", "dicom_prin
             work = [_round(site, each, done, printing, operating) for each in rounds]
             for future in [f for futures in work for f in futures]:
                 future.result()  # an error of the harness's own
-        leftover = _quiet(site, [each for r in rounds for each in r.prints])
-        verdict = _judged(site, [each for r in rounds for each in r.prints])
-        verdict.others += leftover
-        done["producers killed"] = site.producers.killed
-        report = Report(size, verdict, len(site.producers.accepted), time.monotonic() - begin, done)
-        report.faults, report.acts = site.witness.faults, site.person.acts
+        report = finished(site, [each for r in rounds for each in r.prints], begin)
+        report.done.update(done)
+    return report
+
+
+def finished(site: Site, prints: list[Print], begin: float) -> Report:
+    """Let everything come to its end, and judge it; `begin` is a time of the steady clock."""
+    leftover = _quiet(site, prints)
+    verdict = _judged(site, prints)
+    verdict.others += leftover
+    accepted = len(site.producers.accepted)
+    report = Report(site.size, verdict, accepted, time.monotonic() - begin)
+    report.done["producers killed"] = site.producers.killed
+    report.faults, report.acts = site.witness.faults, site.person.acts
     return report
 
 

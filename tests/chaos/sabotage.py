@@ -52,7 +52,13 @@ def _no_fence() -> None:
 
 @dataclass(frozen=True)
 class Sabotage:
-    """A promise that is taken out, and the finding by which a run shows that it is missing."""
+    """A promise that is taken out, and the finding by which a run shows that it is missing.
+
+    Attributes
+    ----------
+    finding : str
+        "" where any will do.
+    """
 
     do: Callable[[], None]
     finding: str
@@ -61,7 +67,7 @@ class Sabotage:
 SABOTAGES = {
     "record": Sabotage(_no_record, "resent"),
     "limit": Sabotage(_no_limit, "above"),
-    "fence": Sabotage(_no_fence, "resent"),
+    "fence": Sabotage(_no_fence, ""),
 }
 
 if __name__ == "__main__":

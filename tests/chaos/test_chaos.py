@@ -8,6 +8,7 @@ import pytest
 from chaos import plan
 from chaos.plan import Size
 from chaos.run import run
+from chaos.sleeper import sleeper
 from chaos.wire import DATA, Splitter
 
 SMALL = {
@@ -24,6 +25,13 @@ def test_nothing_is_lost_doubled_above_the_limit_or_sent_again(tmp_path: Path, s
     assert report.done["killed by -9"] == size.kills
     assert report.accepted > size.jobs * 0.8
     assert report.faults
+
+
+def test_a_node_that_slept_and_lost_its_job_writes_and_sends_nothing_more(tmp_path: Path) -> None:
+    report = sleeper(tmp_path / "run")
+    print(report.text())
+    assert report.verdict.sentences() == []
+    assert "which writes nothing more" in (tmp_path / "run" / "node-0.log").read_text()
 
 
 def test_a_seed_gives_the_same_plan_and_another_seed_another() -> None:
