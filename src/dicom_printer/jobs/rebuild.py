@@ -7,18 +7,21 @@ was sent, and print again what was printed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_printer.errors import OutcomeUnknownError
+from dicom_printer.errors import OutcomeUnknownError, SpoolError
 from dicom_printer.jobs import films
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.schema import event, film, instance, job
 from dicom_printer.jobs.store import State, Store, log
 from dicom_printer.journal import History
 from dicom_printer.journal import State as Written
+
+logger = logging.getLogger(__name__)
 
 _SLACK_S = 2.0
 _ENDED = {State.DONE, State.DISCARDED}
@@ -67,15 +70,24 @@ def catch_up(store: Store, ids: Iterable[str]) -> list[str]:
         rows = {row.id: row for row in c.execute(query)}
     behind = []
     for job_id in ids:
-        if job_id not in rows:
-            continue
-        row, written = rows[job_id], store.journal.written(job_id)
-        if written is None and (row.attempt or row.state != State.READY):
-            with store.writing() as (c, now):  # a job of a version that had no journals
-                record(store, c, now, job_id, durable=False)
-        elif written is not None and written > row.updated + _SLACK_S and _caught_up(store, job_id):
-            behind.append(job_id)
+        try:
+            if job_id in rows and _looked_after(store, job_id, rows[job_id]):
+                behind.append(job_id)
+        except SpoolError as error:
+            # Nothing of this job goes out before its journal can be written: the others go on.
+            logger.warning("%s", error)
     return behind
+
+
+def _looked_after(store: Store, job_id: str, row: Any) -> bool:
+    """Begin a missing journal, or bring a row up to date; True where the row was behind."""
+    written = store.journal.written(job_id) if store.journal else None
+    if written is None:
+        if row.attempt or row.state != State.READY:  # of a version that had no journals
+            with store.writing() as (c, now):
+                record(store, c, now, job_id, durable=False)
+        return False
+    return written > row.updated + _SLACK_S and _caught_up(store, job_id)
 
 
 def _caught_up(store: Store, job_id: str) -> bool:

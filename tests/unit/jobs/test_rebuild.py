@@ -19,7 +19,7 @@ from dicom_printer.jobs.operate import Fresh, Operation, operate
 from dicom_printer.jobs.running import LostClaimError
 from dicom_printer.jobs.schema import instance, job, metadata
 from dicom_printer.jobs.store import Snapshot, State, Store
-from dicom_printer.journal import FILE_NAME, Accepted, Line
+from dicom_printer.journal import FILE_NAME, Accepted, Journal, Line
 from dicom_printer.spool import JOBS, Spool
 
 FILM = Film("a", 1, (1, 2))
@@ -297,6 +297,30 @@ def test_job_of_a_version_without_journals_gets_one(
     found = shown(store, done)
     assert [i["page"] for i in found["instances"]] == [1]
     assert [f["pages"] for f in found["films"]] == [[1, 2]]
+
+
+def test_journal_that_cannot_be_written_keeps_no_other_job_back(
+    store: Store,
+    spool: Spool,
+    adopt: Callable[..., str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, good = adopt(), adopt()
+    without = replace(store, journal=None)
+    claim(without).finish()
+    claim(without).finish()
+    append = Journal.append
+
+    def forbidden(self: Journal, job_id: str, line: Line, *, durable: bool) -> None:
+        if job_id == bad:
+            raise SpoolError(f"the journal of job {job_id[:8]} cannot be written")
+        append(self, job_id, line, durable=durable)
+
+    monkeypatch.setattr(Journal, "append", forbidden)
+    assert rebuild.catch_up(store, [bad, good]) == []
+    assert f"journal of job {bad[:8]} cannot be written" in caplog.text
+    assert spool.journal.written(good) is not None
 
 
 def test_service_that_lost_the_job_changes_nothing_that_is_rebuilt(
