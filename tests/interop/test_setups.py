@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import pydicom
 import pytest
 from film_peers import DcmPrSCP, dcmprscp
 from find_peers import WlmSCP, wlmscpfs, worklist_entry, write_entries
+from postgres import Postgres
 from real_peers import Orthanc, Peer, StoreSCP, orthanc, storescp
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
@@ -64,7 +66,12 @@ def site(peers: Site) -> Site:
 
 
 def set_up(name: str, site: Site, place: Path) -> RunningService:
-    """Return the service of a set-up, not started yet; /srv is a folder of the test's."""
+    """Return the service of a set-up, not started yet."""
+    return RunningService(place, here(name, site, place))
+
+
+def here(name: str, site: Site, place: Path) -> str:
+    """Return the configuration of a set-up; /srv is a folder of the test's."""
     text = (SETUPS / f"{name}.toml").read_text(encoding="utf-8")
     names: dict[str, Peer] = {
         "ris": site.ris,
@@ -85,7 +92,7 @@ def set_up(name: str, site: Site, place: Path) -> RunningService:
     text = text.replace('"/var/spool/dicom-printer"', '"spool"')
     for folder in re.findall(r'"/srv/([\w/]+)"', text):
         (place / "srv" / folder).mkdir(parents=True)
-    return RunningService(place, text.replace('"/srv/', f'"{place}/srv/'))
+    return text.replace('"/srv/', f'"{place}/srv/')
 
 
 def done(service: RunningService, count: int = 1) -> list[dict[str, object]]:
@@ -242,3 +249,27 @@ def test_set_up_sites(site: Site, tmp_path: Path) -> None:
     assert (south.InstitutionName, south.IssuerOfPatientID) == ("Hospital South", "SOUTH")
     (instance,) = site.pacs.instances()
     assert site.pacs.get(f"/instances/{instance}/metadata/RemoteAET") == b"PRINT_NORTH"
+
+
+def test_set_up_two_nodes(site: Site, tmp_path: Path, postgres: Postgres) -> None:
+    place = tmp_path / "run"
+    text = here("two-nodes", site, place)
+    written = re.findall(r'^database = "[^"]+"', text, re.MULTILINE)
+    assert len(written) == 1
+    text = text.replace(written[0], f'database = "{postgres.create()}"')
+    document = str(documents.report(tmp_path / "letter.pdf", pages=1))
+    with ExitStack() as both:
+        # The file names no node, so that it fits every machine; here both are on one.
+        first, second = (
+            both.enter_context(
+                RunningService(place, text.replace("[service]", f'[service]\nnode = "{n}"'), name=n)
+            )
+            for n in ("one", "two")
+        )
+        first.cli("submit", document, "-p", "DICOM_Printer", "--set", "PatientID=4711")
+        documents.scan(place / "srv" / "scans" / "4712_consent.pdf", pages=1)
+        done(second, 2)
+        assert first.terminate() == 0
+        second.cli("submit", document, "-p", "DICOM_Printer", "--set", "PatientID=4713")
+        done(second, 3)
+    assert sorted(ds.PatientID for ds in site.received()) == ["4711", "4712", "4713"]
