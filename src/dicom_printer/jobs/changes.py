@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import select
 import sqlite3
 import time
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from dicom_printer.jobs.store import BELL, Store
 
-POLL_S = 2.0
+POLL_S = 5.0
 """How often to look on PostgreSQL if nobody rang: a doorbell may be lost, a listing is not."""
 
 
@@ -76,6 +77,11 @@ class _Doorbell:
             return True  # what rang before is not known
         driver: Any = self._connection.connection.driver_connection
         try:
+            socket = select.poll()
+            socket.register(driver.fileno(), select.POLLIN)
+            # Four times a second for ever: the driver takes much longer to find nothing.
+            if not socket.poll(0):
+                return False
             return bool(list(driver.notifies(timeout=0)))
         except self._engine.dialect.loaded_dbapi.Error:
             self.close()

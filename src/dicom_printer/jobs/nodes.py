@@ -22,7 +22,8 @@ from dicom_printer.jobs.store import State, Store
 
 logger = logging.getLogger(__name__)
 
-_LISTEN_S = 1.0
+_LISTEN_S = 5.0
+_HEARS_S = 2.0
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -48,6 +49,7 @@ class Node:
 
     def __init__(self, store: Store, lease_s: float, version: str) -> None:
         self._store, self._lease_s, self._version = store, lease_s, version
+        self._listens_every_s = min(_LISTEN_S, lease_s / 8)
         self._token = uuid.uuid4().hex
         self._heard: dict[str, _Heard] = {}
         self._next_word = self._next_listening = -math.inf
@@ -112,7 +114,7 @@ class Node:
             self._next_word = now + self._lease_s / 4
         if now < self._next_listening:
             return 0
-        self._next_listening = now + min(_LISTEN_S, self._lease_s / 8)
+        self._next_listening = now + self._listens_every_s
         lost = self._listen(now)
         for name in lost:
             logger.warning("node %s is silent; its jobs are taken over", name)
@@ -143,13 +145,14 @@ class Node:
             rows = {row.name: row for row in c.execute(sa.select(node))}
             running = sa.select(job.c.owner).where(job.c.state == State.RUNNING).distinct()
             owners = {str(owner) for owner in c.execute(running).scalars()}
+        # While we could not listen, we have not heard that it is silent.
+        most_s = max(_HEARS_S, 2 * self._listens_every_s)
         for name, row in rows.items():
             heard = self._heard.get(name)
             if heard is None or heard.word != (row.token, row.seen):
                 self._heard[name] = _Heard((row.token, row.seen), now)
                 continue
-            # While we could not listen, we have not heard that it is silent.
-            heard.silent_s += min(now - heard.at, 2 * _LISTEN_S)
+            heard.silent_s += min(now - heard.at, most_s)
             heard.at = now
         return sorted(
             owner

@@ -19,6 +19,8 @@ from dicom_printer.jobs.schema import node as node_table
 from dicom_printer.jobs.store import Store
 
 LEASE_S = 60.0
+HEARD_S = 12.0
+"""Two looks at what the others say."""
 SHARED = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
@@ -84,7 +86,7 @@ def test_a_silent_node_loses_its_jobs_after_its_lease(store: Store, steady: Cloc
     assert watch(steady, LEASE_S, node_a, node_b) == [0, 0]
     # Its last word is up to a quarter of the lease old.
     assert watch(steady, LEASE_S * 3 / 4 - 2, node_b) == [0]
-    assert watch(steady, LEASE_S / 4 + 4, node_b) == [1]
+    assert watch(steady, LEASE_S / 4 + HEARD_S, node_b) == [1]
     found = row(store, first)
     assert (found["state"], found["slot"], found["crashes"]) == ("ready", None, 1)
     assert "the node a ended" in look.show(store, first)["events"][-1]["detail"]
@@ -105,7 +107,7 @@ def test_a_clock_that_is_set_kills_nobody(
     clock.forward(step_s)
     assert watch(steady, 2 * LEASE_S, node_a, node_b) == [0, 0]
     clock.forward(-step_s)
-    assert watch(steady, LEASE_S + 3, node_b) == [1], "and keeps nobody alive"
+    assert watch(steady, LEASE_S + HEARD_S, node_b) == [1], "and keeps nobody alive"
 
 
 @SHARED
@@ -166,7 +168,7 @@ def test_a_film_that_was_on_its_way_is_not_sent_by_another_node(
     _, node_b = enter(store, "b")
     job_id = submit(store, 1)
     films.sending(claim(a), "pacs", 0, [Film("a", 1, (1,))])
-    assert sum(watch(steady, LEASE_S + 3, node_b)) == 1
+    assert sum(watch(steady, LEASE_S + HEARD_S, node_b)) == 1
     assert (row(store, job_id)["state"], row(store, job_id)["reason"]) == (
         "held", "outcome unknown",
     )  # fmt: skip
