@@ -258,7 +258,7 @@ class Intake:
             self._missing.pop(job_id)
             return False
         steps = snapshot(self._config, ticket.printer)
-        held = _UNKNOWN if steps is None else None
+        held = rebuild.unreadable(self._store, job_id) or (_UNKNOWN if steps is None else None)
         empty = Snapshot(defaults={}, steps=[])
         earlier = table.submit(
             self._store, ticket, steps or empty, attributes(self._config, ticket), held

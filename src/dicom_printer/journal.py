@@ -37,7 +37,7 @@ class State(_Model):
     user: str
     source: str
     dedup: str | None = None
-    state: str
+    state: Literal["ready", "running", "held", "done", "discarded"]
     reason: str
     error: str
     snapshot: dict[str, Any]
@@ -49,6 +49,7 @@ class State(_Model):
     attempt: int
     failures: int
     give_up_at: float | None = None
+    request: dict[str, str] | None = None
     created: float
     updated: float
 

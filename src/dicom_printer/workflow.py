@@ -25,6 +25,7 @@ from dicom_printer.errors import (
     ValueMissingError,
     Verdict,
 )
+from dicom_printer.jobs import rebuild
 from dicom_printer.jobs.remotes import Down, remote_down, remote_up
 from dicom_printer.jobs.running import Running
 from dicom_printer.pages import Renderer
@@ -72,7 +73,8 @@ class Workflow:
             Where the job was taken from this worker meanwhile.
         """
         try:
-            self._steps(running)
+            if not rebuild.overtaken(running):
+                self._steps(running)
         except Interrupted as interrupted:
             _obey(running, interrupted.request)
         except TicketError as error:
@@ -80,11 +82,9 @@ class Workflow:
         except SpoolError as error:
             # Not the job's fault, and it passes: no file descriptor, no memory, a bad disk.
             now = running.store.clock()
-            give_up_at = running.give_up_at or now + Retry().give_up
+            end = running.give_up_at or now + Retry().give_up
             until = now + Retry().delay(running.failures + 1)
-            running.suspend(
-                until, give_up_at, reason="spool unreadable", error=str(error), counts=True
-            )
+            running.suspend(until, end, reason="spool unreadable", error=str(error), counts=True)
 
     def _steps(self, running: Running) -> None:
         ticket = self.spool.ticket(running.id)

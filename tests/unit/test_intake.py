@@ -20,6 +20,7 @@ from dicom_printer.hotfolder import HotFolder
 from dicom_printer.intake import Intake, attributes, snapshot
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.store import Store
+from dicom_printer.journal import FILE_NAME
 from dicom_printer.spool import INCOMING, JOBS, REJECTED, Spool
 
 CONFIG = """
@@ -112,6 +113,17 @@ def test_adopted_job_without_a_row_is_mended(intake: Intake, spool: Spool, store
     intake.mend()
     intake.mend()
     assert only(store)["id"] == ticket.id
+
+
+def test_job_whose_journal_cannot_be_read_at_all_is_held_and_not_begun_anew(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    ticket = commit(spool)
+    spool.adopt(ticket.id)
+    (spool.root / JOBS / ticket.id / FILE_NAME).write_bytes(b'{"v": 1, \xff}\n')
+    intake.mend()
+    job = only(store)
+    assert (job["state"], job["reason"]) == ("held", "journal damaged")
 
 
 def test_same_print_handed_over_twice_is_one_job(

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
+from dicom_printer.jobs import rebuild
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import State, Store
@@ -44,6 +45,7 @@ def seen(store: Store, job_id: str) -> Seen:
     ------
     NoSuchJobError, JobStateError
     """
+    rebuild.caught_up(store, job_id)
     with store.reading() as c:
         row = c.execute(sa.select(job).where(job.c.id == job_id)).first()
     if row is None:

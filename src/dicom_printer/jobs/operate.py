@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.errors import JobStateError, NoSuchJobError, OutcomeUnknownError
-from dicom_printer.jobs import films
+from dicom_printer.jobs import films, rebuild
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.schema import job, remote
 from dicom_printer.jobs.store import Snapshot, State, Store
@@ -86,6 +86,7 @@ def operate(store: Store, job_id: str, operation: Operation, fresh: Fresh | None
     ------
     NoSuchJobError, JobStateError
     """
+    rebuild.caught_up(store, job_id)
     with store.writing() as (c, now):
         row = c.execute(sa.select(job).where(job.c.id == job_id).with_for_update()).first()
         if row is None:

@@ -38,6 +38,8 @@ class Running:
         How often the present step has failed.
     give_up_at : float or None
         When a suspended step is given up, in seconds since the epoch.
+    updated : float
+        When its row was last written before this claim.
     """
 
     store: Store
@@ -51,6 +53,7 @@ class Running:
     fence: int
     remote: str | None
     created: float
+    updated: float
     reason: str
     error: str
 

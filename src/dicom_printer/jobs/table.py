@@ -144,6 +144,7 @@ def _running(store: Store, row: Any) -> Running:
         fence=row.fence + 1,
         remote=row.remote,
         created=row.created,
+        updated=row.updated,
         reason=row.reason,
         error=row.error,
     )

@@ -17,7 +17,7 @@ from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.match import go_on, seen
 from dicom_printer.jobs.operate import Fresh, Operation, operate
 from dicom_printer.jobs.running import LostClaimError
-from dicom_printer.jobs.schema import instance, job, metadata
+from dicom_printer.jobs.schema import film, instance, job, metadata
 from dicom_printer.jobs.store import Snapshot, State, Store
 from dicom_printer.journal import FILE_NAME, Accepted, Journal, Line
 from dicom_printer.spool import JOBS, Spool
@@ -351,3 +351,144 @@ def test_acknowledgements_without_a_state_are_no_row(
     assert claim(store).accepted("pacs") == {"2.25.1"}
     lose(store)
     assert rebuild.insert(store, job_id) is None
+
+
+def older(store: Store, job_id: str, **values: Any) -> Callable[[], None]:
+    """Remember a row, to put it back as a copy of the table that is restored does."""
+    with store.reading() as c:
+        was = dict(c.execute(sa.select(job).where(job.c.id == job_id)).mappings().one())
+
+    def restore() -> None:
+        with store.engine.begin() as c:
+            c.execute(sa.update(job).where(job.c.id == job_id).values(was))
+            for each in (instance, film):
+                c.execute(sa.delete(each).where(each.c.job == job_id))
+
+    return restore
+
+
+def test_table_that_is_restored_under_a_service_is_caught_up_with_before_a_job_goes_on(
+    store: Store, clock: Clock, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    restore = older(store, job_id)
+    running = claim(store)
+    films.sending(running, "imager", 0, [FILM])
+    restore()
+    clock.forward(60)
+    again = claim(store)
+    assert rebuild.overtaken(again)
+    found = shown(store, job_id)
+    assert (found["state"], found["reason"]) == ("held", OutcomeUnknownError.reason)
+    with pytest.raises(LostClaimError):
+        again.finish()
+
+
+def test_claim_of_a_row_that_is_as_its_journal_says_is_left_alone(
+    store: Store, clock: Clock, adopt: Callable[..., str]
+) -> None:
+    adopt()
+    assert not rebuild.overtaken(claim(store))
+    clock.forward(-3600)
+    table.recover(store)
+    running = claim(store)
+    running.advance(1, "step 1")
+    running.put_back("the service stopped")
+    assert not rebuild.overtaken(claim(store))
+
+
+def test_what_a_person_does_to_a_row_that_is_older_than_its_journal_holds_on(
+    store: Store, clock: Clock, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    restore = older(store, job_id)
+    claim(store).hold("no match", "nothing")
+    operate(store, job_id, Operation("release", "anna"))
+    claim(store).hold("no match", "nothing")
+    restore()
+    clock.forward(60)
+    operate(store, job_id, Operation("discard", "anna", "not needed"))
+    lose(store)
+    assert rebuild.insert(store, job_id) is State.DISCARDED
+
+
+def test_picked_entry_for_a_row_that_is_older_than_its_journal_is_the_newest(
+    store: Store, clock: Clock, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    claim(store).hold("no match", "nothing")
+    restore = older(store, job_id)
+    go_on(store, seen(store, job_id), 1, {"PatientID": "2"}, "picked", "anna")
+    claim(store).hold("remote refused", "nothing")
+    restore()
+    clock.forward(60)
+    assert seen(store, job_id).attributes == {"PatientID": "2"}
+
+
+def test_second_after_which_the_table_ends_counts_as_well(
+    store: Store, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    running = claim(store)
+    restore = older(store, job_id)
+    films.sending(running, "imager", 0, [FILM])
+    restore()
+    assert rebuild.catch_up(store, [job_id]) == []  # the same moment, and the same claim
+    store.clock.forward(1)  # type: ignore[attr-defined]
+    films.refused(running, [FILM])
+    restore()
+    assert rebuild.catch_up(store, [job_id]) == [job_id]
+
+
+def test_journal_that_cannot_be_read_keeps_no_other_from_catching_up(
+    store: Store, spool: Spool, clock: Clock, adopt: Callable[..., str]
+) -> None:
+    first, second = adopt(), adopt()
+    restored = [older(store, first), older(store, second)]
+    claim(store).finish()
+    clock.forward(1)
+    claim(store).finish()
+    for restore in restored:
+        restore()
+    place = spool.root / JOBS / first / FILE_NAME
+    place.rename(place.with_name("kept"))
+    place.symlink_to("kept")
+    assert rebuild.catch_up(store, [first, second]) == [second]
+
+
+def test_what_a_running_job_was_asked_holds_on(store: Store, adopt: Callable[..., str]) -> None:
+    job_id = adopt()
+    claim(store).advance(1, "step 1")
+    assert not operate(store, job_id, Operation("cancel", "anna", "wrong patient"))
+    lose(store)
+    assert rebuild.insert(store, job_id) is State.READY
+    asked = {"verb": "cancel", "user": "anna", "reason": "wrong patient"}
+    assert claim(store).requested() == asked
+
+
+def test_journal_of_which_nothing_can_be_read_is_not_that_of_a_new_job(
+    store: Store, spool: Spool, adopt: Callable[..., str]
+) -> None:
+    job_id, new = adopt(), adopt()
+    films.sending(claim(store), "imager", 0, [FILM])
+    place = spool.root / JOBS / job_id / FILE_NAME
+    place.write_bytes(place.read_bytes().replace(b'"fence"', b"\xff\xff"))
+    lose(store)
+    assert rebuild.insert(store, job_id) is None
+    found = rebuild.unreadable(store, job_id)
+    assert found is not None
+    assert found[0] == "journal damaged"
+    assert "line 1" in found[1]
+    assert rebuild.unreadable(store, new) is None
+
+
+def test_state_that_does_not_exist_is_damage(
+    store: Store, spool: Spool, adopt: Callable[..., str]
+) -> None:
+    job_id = adopt()
+    claim(store).hold("no match", "nothing")
+    place = spool.root / JOBS / job_id / FILE_NAME
+    place.write_bytes(place.read_bytes().replace(b'"held"', b'"hele"', 1))
+    history = spool.journal.read(job_id)
+    assert history is not None
+    assert history.damaged == [1]
