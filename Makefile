@@ -1,4 +1,5 @@
 # make demo   the main job on this machine: print with lp, find the pages at a store
+# make install  on this machine, as root: packages, PREFIX, the service's user, its systemd unit
 # make test   all tests
 # make check  ruff and mypy
 # make chaos  hundreds of jobs while everything breaks (docs/reliability.md); SEED, KILLS, JOBS, NODES, DATABASE
@@ -9,6 +10,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+PREFIX ?= /opt/dicom-printer
 PYTEST_ARGS ?=
 SEED   ?= 1
 KILLS  ?= 100
@@ -17,10 +19,22 @@ NODES  ?= 1
 DATABASE ?= sqlite
 SECONDS ?= 60
 
-.PHONY: demo test check fuzz chaos chaos-sabotage bench bench-short clean
+.PHONY: demo install test check fuzz chaos chaos-sabotage bench bench-short clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
+
+# No service of ours is started, for nothing is configured yet; CUPS is, where systemd runs.
+install:
+	packaging/system-packages demo
+	$(PYTHON) -m venv $(PREFIX)
+	$(PREFIX)/bin/pip install --quiet --disable-pip-version-check --use-pep517 '.[cups]'
+	ln -sf $(PREFIX)/bin/dicom-printer /usr/bin/dicom-printer
+	getent passwd dicom-printer >/dev/null || useradd --system --user-group --no-create-home \
+	  --home-dir /var/spool/dicom-printer --shell /usr/sbin/nologin dicom-printer
+	install -m 0644 packaging/systemd/dicom-printer.service /etc/systemd/system/
+	[ ! -d /run/systemd/system ] || { systemctl daemon-reload && systemctl enable --now cups; }
+	@echo "installed; next: dicom-printer init"
 
 test: $(VENV)/.dev tests/film_peer/node_modules
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)

@@ -7,6 +7,7 @@ threads share one.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.ppd import base_ppd, with_questions
 
@@ -27,6 +29,8 @@ _STATES: dict[int, Literal["idle", "processing", "stopped"]] = {
     4: "processing",
     _STOPPED: "stopped",
 }
+_FILES_CONF = Path("/etc/cups/cups-files.conf")
+_SERVER_BIN = (Path("/usr/lib/cups"), Path("/usr/libexec/cups"), Path("/usr/lib64/cups"))
 _NOT_FOUND = 404  # HTTP, for a queue without a PPD
 _COMPARED = (
     "device-uri",
@@ -66,6 +70,31 @@ class Queue:
     def uri(self) -> str:
         """The device URI: the backend's name and the absolute path of the spool."""
         return _SCHEME + quote(str(self.spool.absolute()))
+
+
+def of(config: Config, name: str) -> Queue:
+    """Return the queue of a printer of the configuration."""
+    printer = config.printer[name]
+    return Queue(
+        name=name,
+        info=printer.info or name,
+        location=printer.location,
+        ask=tuple(printer.ask),
+        spool=config.service.spool,
+    )
+
+
+def cups_backends() -> Path | None:
+    """Return where CUPS looks for backends on this machine; None where CUPS is not installed.
+
+    As CUPS itself: ``CUPS_SERVERBIN``, else ``ServerBin`` of ``cups-files.conf``, else the usual.
+    """
+    stated = os.environ.get("CUPS_SERVERBIN", "")
+    if not stated and os.access(_FILES_CONF, os.R_OK):
+        words = (line.split() for line in _FILES_CONF.read_text(errors="replace").splitlines())
+        stated = next((w[1] for w in words if len(w) == 2 and w[0] == "ServerBin"), "")
+    places = (Path(stated),) if stated else _SERVER_BIN
+    return next((p / "backend" for p in places if (p / "backend").is_dir()), None)
 
 
 @dataclass(frozen=True)

@@ -116,26 +116,13 @@ def printers(args: argparse.Namespace) -> int:
     rows: list[tuple[str, str]] = []
     for name in _known(args.names, config.printer, "printer"):
         if args.what == "install":
-            rows.append((name, queues.install(_queue(config, name))))
+            rows.append((name, queues.install(queues.of(config, name))))
         else:
             queues.remove(name)
             rows.append((name, "removed"))
     for name, outcome in rows:
         print(name, outcome)
     return 0
-
-
-def _queue(config: Config, name: str) -> Any:
-    from dicom_printer.queues import Queue
-
-    printer = config.printer[name]
-    return Queue(
-        name=name,
-        info=printer.info or name,
-        location=printer.location,
-        ask=tuple(printer.ask),
-        spool=config.service.spool,
-    )
 
 
 def _list(args: argparse.Namespace, config: Config) -> int:

@@ -195,6 +195,7 @@ def _add_admin(verb: _Verb) -> None:
     echo = verb("echo", "admin", "ask remotes whether they are there (C-ECHO)")
     echo.add_argument("remotes", nargs="*", metavar="REMOTE", help="default: all")
     echo.add_argument("--json", action="store_true", help="for programs")
+    _add_init(verb)
     verb("check", "admin", "show every mistake in the configuration")
     verb("recover", "recover", "rebuild a lost or damaged job table; the service must not run")
     printers = verb("printers", "admin", "manage the CUPS queues of the configuration")
@@ -203,3 +204,25 @@ def _add_admin(verb: _Verb) -> None:
     printers.add_argument("--json", action="store_true", help="for programs")
     demo = verb("demo", "admin", "run the whole way on this machine, with a store of its own")
     demo.add_argument("--keep", type=Path, metavar="DIR", help="where the demo leaves its files")
+
+
+def _add_init(verb: _Verb) -> None:
+    init = verb("init", "init", "write a first configuration, and install its queue")
+    for kind, what in (("pacs", "the PACS"), ("worklist", "a worklist, where there is one")):
+        init.add_argument(f"--{kind}-host", metavar="HOST", help=f"where {what} is")
+        init.add_argument(f"--{kind}-port", metavar="PORT", help="its DICOM port (default: 104)")
+        init.add_argument(f"--{kind}-ae-title", metavar="AE", help="its AE title")
+    for flag, what, default in (
+        ("ae-title", "our own AE title", "DICOM_PRINTER"),
+        ("queue", "the name of the print queue", "DICOM_Printer"),
+        ("spool", "the directory of the spool", "/var/spool/dicom-printer for root"),
+        ("user", "whom the service runs as", "dicom-printer, or who calls this"),
+    ):
+        init.add_argument(f"--{flag}", help=f"{what} (default: {default})")
+    init.add_argument(
+        "-y", "--yes", action="store_true",
+        help="ask nothing, and go on where a remote does not answer",
+    )  # fmt: skip
+    init.add_argument(
+        "--force", action="store_true", help="replace a configuration that is there already"
+    )
