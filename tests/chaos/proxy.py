@@ -53,7 +53,8 @@ class Proxy:
                 self.witness.fault("line: refuse")
                 _reset(client)
                 continue
-            _Connection(self, client, drawn, self._upstream)
+            with contextlib.suppress(OSError):  # it was reset before it was taken up
+                _Connection(self, client, drawn, self._upstream)
 
 
 class _Connection:
