@@ -6,6 +6,7 @@
 # make chaos-sabotage  that it notices when a promise is taken out
 # make fuzz   whatever may come as ticket, print options, placeholders, configuration; SECONDS for each
 # make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
+# make deb    the Debian package, into dist/; packaging/try-deb tries it in a fresh Debian
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ NODES  ?= 1
 DATABASE ?= sqlite
 SECONDS ?= 60
 
-.PHONY: demo install test check fuzz chaos chaos-sabotage bench bench-short clean
+.PHONY: demo install test check fuzz chaos chaos-sabotage bench bench-short deb clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/dicom-printer demo
@@ -66,6 +67,10 @@ bench: $(VENV)/.bench
 
 bench-short: $(VENV)/.bench
 	$(VENV)/bin/python -m benchmarks --short
+
+deb:
+	packaging/system-packages deb
+	packaging/build-deb
 
 $(VENV)/.demo: pyproject.toml packaging/system-packages
 	packaging/system-packages demo

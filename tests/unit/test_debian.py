@@ -1,0 +1,90 @@
+"""The Debian package's files agree with the program; that it installs is `packaging/try-deb`'s."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from programs import require
+
+from dicom_printer import __version__
+from dicom_printer.config import Remote, Service
+
+ROOT = Path(__file__).parents[2]
+DEBIAN = ROOT / "packaging" / "debian"
+SCRIPTS = [
+    ROOT / "packaging" / "build-deb",
+    ROOT / "packaging" / "try-deb",
+    ROOT / "packaging" / "man" / "build",
+    DEBIAN / "relocate",
+    *sorted(DEBIAN.glob("dicom-printer.p*")),
+]
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=True, timeout=60
+    )
+
+
+def test_the_version_is_that_of_the_program() -> None:
+    first = (DEBIAN / "changelog").read_text().splitlines()[0]
+    assert first.startswith(f"dicom-printer ({__version__}) ")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_the_scripts_are_shell(script: Path) -> None:
+    run("sh", "-n", script)
+
+
+def test_every_dependency_has_a_version_that_fits() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = re.search(r"(?m)^EXTRAS = (.*)$", (DEBIAN / "rules").read_text())
+    assert extras
+    wanted = list(project["dependencies"])
+    for extra in extras[1].split(","):
+        wanted += project["optional-dependencies"][extra]
+    lines = (DEBIAN / "constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pinned.items()}
+    for text in wanted:
+        requirement = Requirement(text)
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier, text
+
+
+def configuration_page() -> str:
+    script, source = ROOT / "packaging/man/markdown_to_man.py", ROOT / "docs/configuration.md"
+    return run("python3", script, source, __version__, "2026-11-23").stdout
+
+
+def test_the_manual_page_of_the_configuration_has_every_key() -> None:
+    page = configuration_page()
+    for model in (Service, Remote):
+        for key in set(model.model_fields) - {"name"}:
+            assert f".TP\n\\fB{key}\\fR\n" in page
+    assert "```" not in page
+    assert not re.search(r"(?m)^\|", page)
+
+
+def test_the_manual_page_has_no_mistakes(tmp_path: Path) -> None:
+    require("man")
+    file = tmp_path / "dicom-printer.toml.5"
+    file.write_text(configuration_page())
+    made = run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", file)
+    assert made.stderr == ""
+    assert len(made.stdout) > 10_000
+
+
+def test_the_apparmor_profile_is_one() -> None:
+    require("apparmor_parser")
+    run(
+        "apparmor_parser",
+        "--skip-kernel-load",
+        "--skip-cache",
+        ROOT / "packaging/apparmor/dicom-printer",
+    )
