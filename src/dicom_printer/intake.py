@@ -132,8 +132,7 @@ class Intake:
             for folder in printer.hot_folders
         ]
         self._missing: dict[str, None] = {}  # jobs with a directory in ``jobs``, and no row yet
-        self.rebuilt: Counter[str] = Counter()
-        """How many rows were made from journals, by the state of their jobs."""
+        self._rebuilt: Counter[str] = Counter()  # rows made from journals, by their state
         self._mending = False
         self._failed: list[str] = []
         self._troubles: list[str] = []
@@ -188,9 +187,10 @@ class Intake:
         begun = {i for i in self._missing if self._spool.journal.written(i) is not None}
         self._missing = dict.fromkeys(sorted(self._missing, key=lambda i: i not in begun))
         self._insert_missing()
-        if self.rebuilt:
-            said = ", ".join(f"{count} {state}" for state, count in self.rebuilt.items())
+        if self._rebuilt:
+            said = ", ".join(f"{count} {state}" for state, count in self._rebuilt.items())
             logger.warning("jobs that the job table lacked were rebuilt from journals: %s", said)
+            self._rebuilt.clear()
         return self._failed
 
     def mend_soon(self) -> None:
@@ -230,12 +230,11 @@ class Intake:
     def _adopt(self, name: str) -> bool:
         try:
             self._spool.ticket(name, INCOMING)
+            self._spool.adopt(name)
         except TicketError as error:
             if self._spool.reject(name, str(error)) and is_job_id(name):
                 logger.error("incoming/%s was rejected: %s", name, error, extra=_REJECTED)
             return False
-        try:
-            self._spool.adopt(name)
         except SpoolError:
             if self._spool.is_adopted(name):  # it was renamed, and is not on disk for certain
                 self._missing[name] = None
@@ -248,7 +247,7 @@ class Intake:
         state = rebuild.insert(self._store, job_id)
         if state is not None:
             self._missing.pop(job_id)
-            self.rebuilt[state] += 1
+            self._rebuilt[state] += 1
             return state is State.READY
         try:
             ticket = self._spool.ticket(job_id)

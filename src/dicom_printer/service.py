@@ -137,6 +137,7 @@ class Service:
         )
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
         self._show_figures(stack, renderer)
+        nodes.require_same_spool(self._store, self._spool.is_adopted)
         self._node.join()
         stack.callback(self._leave)
         self._intake.catch_up()
@@ -189,7 +190,8 @@ class Service:
             self._drain()
 
     def _turn(self, pool: ThreadPoolExecutor, rang: bool) -> None:
-        if self._node.turn():
+        silent = self._node.silent
+        if self._node.turn() or self._node.silent - silent:
             self._intake.mend_soon()  # who died may have died between a rename and its row
         self._reap()
         if time.monotonic() >= self._next_housekeeping:
@@ -281,5 +283,7 @@ class Service:
                 logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
                              self._spool.root)  # fmt: skip
                 break
+        if self._store.shared:
+            self._intake.mend_soon()  # a node that could not write the table may have left
         nodes.forget(self._store, limit)
         self._spool.sweep()

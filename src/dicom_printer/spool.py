@@ -214,10 +214,22 @@ class Spool:
         return self.root / JOBS / ticket.id / ticket.document
 
     def adopt(self, job_id: str) -> None:
-        """Move a committed job from ``incoming`` to ``jobs``, unless another node has done so."""
+        """Move a committed job from ``incoming`` to ``jobs``, unless another node has done so.
+
+        Raises
+        ------
+        TicketError
+            Where ``jobs`` has it as well: ``incoming`` came back from a copy.
+        """
         with explained(f"job {job_id} cannot be adopted"):
-            with suppress(FileNotFoundError):
+            try:
                 (self.root / INCOMING / job_id).rename(self.root / JOBS / job_id)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                    raise
+                raise TicketError(f"job {job_id} is in jobs/ already; it goes on there") from None
             fsync_directory(self.root / JOBS)
             fsync_directory(self.root / INCOMING)
 

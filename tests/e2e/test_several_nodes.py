@@ -14,7 +14,7 @@ from postgres import Postgres
 from real_peers import wait_until
 from running_service import RunningService, several
 
-from dicom_printer.spool import Spool
+from dicom_printer.spool import INCOMING, JOBS, Spool
 
 CONFIG = """
 [service]
@@ -107,6 +107,22 @@ def test_a_killed_node_is_taken_over_within_the_lease(
     assert "node a: it is not heard of" in shown.stdout.replace("\n", " ")
     a.start()
     wait_until(lambda: b.cli("status", "--check", check=False).returncode == 0, "both nodes")
+
+
+def test_what_an_idle_node_had_taken_out_of_incoming_when_it_was_killed_goes_on(
+    node: Callable[[str], RunningService],
+) -> None:
+    a, b = node("a"), node("b")
+    submit(a, "first", pages=1)
+    b.wait_until(all_done)  # both are through with what they look for at their start
+    a.kill9()
+    elsewhere = Spool(a.directory / "elsewhere")
+    elsewhere.create()
+    pdf = documents.report(a.directory / "second.pdf", 1)
+    job_id = commit(elsewhere, pdf.read_bytes(), printer="P").id
+    # its last act, before the row
+    (elsewhere.root / INCOMING / job_id).rename(a.spool / JOBS / job_id)
+    b.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
 
 
 def test_a_paused_node_that_wakes_up_writes_nothing(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,20 @@ def test_job_whose_journal_cannot_be_read_at_all_is_held_and_not_begun_anew(
     intake.mend()
     job = only(store)
     assert (job["state"], job["reason"]) == ("held", "journal damaged")
+
+
+def test_job_that_came_back_to_incoming_from_a_copy_is_rejected_and_goes_on_in_jobs(
+    intake: Intake, spool: Spool, store: Store
+) -> None:
+    ticket = commit(spool)
+    shutil.copytree(spool.root / INCOMING / ticket.id, spool.root / "copy")
+    assert intake.adopt() == 1
+    (spool.root / "copy").rename(spool.root / INCOMING / ticket.id)
+    assert intake.adopt() == 0
+    assert (intake.troubles, spool.incoming()) == ([], [])
+    assert "is in jobs/ already" in reason(spool)
+    assert spool.document(ticket).exists()
+    assert only(store)["state"] == "ready"
 
 
 def test_same_print_handed_over_twice_is_one_job(

@@ -10,12 +10,13 @@ import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from dicom_printer.errors import NodeTakenError
+from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.jobs import table
 from dicom_printer.jobs.schema import job, node
 from dicom_printer.jobs.store import State, Store
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _LISTEN_S = 5.0
 _HEARS_S = 2.0
+_LOOKED_FOR = 100
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -52,6 +54,8 @@ class Node:
         self._listens_every_s = min(_LISTEN_S, lease_s / 8)
         self._token = uuid.uuid4().hex
         self._heard: dict[str, _Heard] = {}
+        self.silent: frozenset[str] = frozenset()
+        """The other nodes that have been silent for longer than their lease."""
         self._next_word = self._next_listening = -math.inf
 
     def join(self) -> None:
@@ -154,16 +158,43 @@ class Node:
                 continue
             heard.silent_s += min(now - heard.at, most_s)
             heard.at = now
-        return sorted(
-            owner
-            for owner in owners - {self._store.node}
-            if owner not in rows or self._heard[owner].silent_s > rows[owner].lease
+        self.silent = frozenset(
+            name
+            for name, row in rows.items()
+            if name != self._store.node and self._heard[name].silent_s > row.lease
         )
+        gone = owners - set(rows) - {self._store.node}
+        return sorted(gone | (owners & self.silent))
 
     def leave(self) -> None:
         """Say that we end in good order; called when nothing runs any more."""
         with self._store.writing() as (c, _):
             c.execute(sa.delete(node).where(node.c.token == self._token))
+
+
+def require_same_spool(store: Store, has: Callable[[str], bool]) -> None:
+    """Refuse a spool that has none of the table's jobs: as a rule its share is not mounted.
+
+    To work on would hold one job after the other, for its documents are missing.
+
+    Parameters
+    ----------
+    has : callable
+        Tells whether the spool has the directory of a job.
+
+    Raises
+    ------
+    SpoolError
+        Where it has none of the newest.
+    """
+    with store.reading() as c:
+        query = sa.select(job.c.id).order_by(job.c.seq.desc()).limit(_LOOKED_FOR)
+        ids = c.execute(query).scalars().all()
+    if store.shared and ids and not any(map(has, ids)):
+        raise SpoolError(
+            f"the spool has none of the newest {len(ids)} jobs of the job table",
+            "see that its share is mounted, and that [service] spool and database belong together",
+        )
 
 
 def forget(store: Store, before: float) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_printer.errors import OutcomeUnknownError
+from dicom_printer.errors import OutcomeUnknownError, SpoolError
 from dicom_printer.jobs import films
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.remotes import free_slot, used_slots
@@ -16,6 +17,8 @@ from dicom_printer.jobs.running import Running
 from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import AHEAD_S, Snapshot, State, Store, log
 from dicom_printer.ticket import Ticket
+
+logger = logging.getLogger(__name__)
 
 CRASHES_ALLOWED = 3
 """How often the service may die while it works on a job, until the job is held."""
@@ -189,10 +192,21 @@ def recover(store: Store, owners: Collection[str] | None = None) -> int:
                 .values(slot=None, fence=row.fence + 1, crashes=crashes, updated=now, **values)
             )
             if values["state"] is State.HELD:
-                record(store, c, now, row.id, "held", why)
+                _hold(store, c, now, row.id, why)
             else:
                 log(c, now, row.id, "recovered", why)
     return len(rows)
+
+
+def _hold(store: Store, c: sa.Connection, now: float, job_id: str, why: str) -> None:
+    """Write down that a job is held; one whose journal takes nothing keeps no other waiting.
+
+    Where the table is lost before it does, the films that it has in doubt hold the job again.
+    """
+    try:
+        record(store, c, now, job_id, "held", why)
+    except SpoolError as error:
+        logger.warning("job %s: %s", job_id[:8], error)
 
 
 def wake_overdue(store: Store) -> None:

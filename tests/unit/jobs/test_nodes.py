@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from jobs_made import Clock, claim, submit
 
-from dicom_printer.errors import NodeTakenError
+from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.jobs import films, look, nodes, table
 from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.nodes import Node
@@ -17,6 +17,7 @@ from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.schema import job as job_table
 from dicom_printer.jobs.schema import node as node_table
 from dicom_printer.jobs.store import Store
+from dicom_printer.journal import Journal
 
 LEASE_S = 60.0
 HEARD_S = 12.0
@@ -193,6 +194,43 @@ def test_a_restart_brings_back_its_own_jobs_and_no_other(store: Store) -> None:
     again.join()
     assert again.recover() == 1
     assert (row(store, own)["state"], row(store, other)["state"]) == ("ready", "running")
+
+
+@SHARED
+def test_a_node_that_worked_on_nothing_is_missed_as_well(store: Store, steady: Clock) -> None:
+    enter(store, "a")
+    _, node_b = enter(store, "b")
+    watch(steady, LEASE_S, node_b)
+    assert node_b.silent == set()
+    watch(steady, HEARD_S, node_b)
+    assert node_b.silent == {"a"}
+
+
+@SHARED
+def test_journal_that_cannot_be_written_keeps_no_other_job_from_being_taken_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(store, node="a")
+    submit(store, 1)
+    submit(store, 2)
+    films.sending(claim(own), "imager", 0, [Film("a", 1, (1,))])
+    claim(own)
+
+    def locked(*_: object, **__: object) -> None:
+        raise SpoolError("another process keeps it locked")
+
+    monkeypatch.setattr(Journal, "append", locked)
+    assert table.recover(store, ["a"]) == 2
+    assert {job["state"] for job in look.listing(store)} == {"held", "ready"}
+
+
+@SHARED
+def test_a_spool_that_has_nothing_of_the_table_is_refused(store: Store) -> None:
+    nodes.require_same_spool(store, lambda _: False)
+    ids = [submit(store, 1), submit(store, 2)]
+    nodes.require_same_spool(store, lambda job_id: job_id == ids[0])
+    with pytest.raises(SpoolError, match=r"none of the newest 2 jobs.*see that its share"):
+        nodes.require_same_spool(store, lambda _: False)
 
 
 @SHARED
