@@ -25,9 +25,6 @@ class FakeRunning:
     instances: dict[str, dict[str, int]] = field(default_factory=dict)
     identities: set[str] = field(default_factory=set)
 
-    def set_pages(self, pages: int) -> None:
-        self.pages = pages
-
     def accepted(self, name: str) -> set[str]:
         return set(self.instances.get(name, {}))
 

@@ -108,7 +108,7 @@ def run(step: Settings, job: Job) -> str:
     is lost, nobody knows whether it comes out, and the job is held.
     """
     numbers = job.numbers()
-    job.running.set_pages(len(numbers))
+    job.running.pages = len(numbers)
     nth = _nth(step, job)
     done = films.printed(job.running, step.remote, nth)
     missing = planned(step, job, nth, [n for n in numbers if n not in done.pages], done.films)

@@ -101,7 +101,7 @@ def run(step: Settings, job: Job) -> str:
     there = step.pages_at(job, numbers, accepted)
     missing = {n: i for i, n in enumerate(numbers, 1) if n not in there}
     pdf = _pdf(step, job, asked)
-    job.running.set_pages(len(numbers) + (pdf is not None))
+    job.running.pages = len(numbers) + (pdf is not None)
     if encapsulated.uid(job.id) in accepted:
         pdf = None
     if not missing and pdf is None:

@@ -40,6 +40,10 @@ class Running:
         When a suspended step is given up, in seconds since the epoch.
     updated : float
         When its row was last written before this claim.
+    pages : int or None
+        How many the job sends; written with the next change.
+    sent_as : str or None
+        Whose its pages are, as a digest, since the first may have gone out.
     """
 
     store: Store
@@ -56,12 +60,14 @@ class Running:
     updated: float
     reason: str
     error: str
+    pages: int | None
+    sent_as: str | None
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
         done = c.execute(
             sa.update(job)
             .where(job.c.id == self.id, job.c.fence == self.fence, job.c.state == State.RUNNING)
-            .values(updated=now, **values)
+            .values(updated=now, pages=self.pages, **values)
         )
         if done.rowcount != 1:
             raise LostClaimError(self.id)
@@ -124,11 +130,6 @@ class Running:
             record.record(self.store, c, now, self.id, "step", detail, durable=False)
         self.step, self.remote, self.failures, self.give_up_at = step, None, 0, None
 
-    def set_pages(self, pages: int) -> None:
-        """Record how many pages the job sends."""
-        with self.store.fenced() as (c, now):
-            self._write(c, now, pages=pages)
-
     def accepted(self, name: str) -> set[str]:
         """Return the SOP Instance UIDs of this job that the remote has acknowledged.
 
@@ -151,13 +152,13 @@ class Running:
         identity : str
             A digest. False where an earlier page went out, or may have, under another.
         """
+        sent_as = self.sent_as or identity
         with self.store.fenced() as (c, now):
-            self._write(c, now)
-            was = c.execute(sa.select(job.c.sent_as).where(job.c.id == self.id)).scalar()
-            if was is None:
-                self._write(c, now, sent_as=identity)
+            self._write(c, now, sent_as=sent_as)
+            if self.sent_as is None:
                 record.record(self.store, c, now, self.id)
-            return was in {None, identity}
+        self.sent_as = sent_as
+        return sent_as == identity
 
     def accept(self, name: str, page: int, uid: str, status: int) -> None:
         """Record that the remote acknowledged an instance, as its answer arrives.

@@ -150,6 +150,8 @@ def _running(store: Store, row: Any) -> Running:
         updated=row.updated,
         reason=row.reason,
         error=row.error,
+        pages=row.pages,
+        sent_as=row.sent_as,
     )
 
 

@@ -18,7 +18,7 @@ def filled(path: Path) -> Store:
     submit(store, 1)
     submit(store, 2, printer="other")
     job = claim(store)
-    job.set_pages(2)
+    job.pages = 2
     job.accept("pacs", 1, "2.25.1", 0xB000)
     remote_down(store, "pacs", "no answer", lambda _: 3600.0)
     job.suspend(store.clock() + 60, store.clock() + 3600, "remote unreachable", "no", counts=True)

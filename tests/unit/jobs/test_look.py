@@ -41,7 +41,7 @@ def test_the_listing_filters(store: Store) -> None:
 def test_pages_are_counted_at_the_remote_that_is_being_asked(store: Store) -> None:
     job_id = submit(store)
     job = claim(store)
-    job.set_pages(2)
+    job.pages = 2
     for page in (1, 2):
         job.accept("pacs", page, f"2.25.{page}", 0)
     job.advance(1, "")

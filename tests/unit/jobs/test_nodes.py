@@ -126,7 +126,6 @@ def test_who_could_not_listen_has_heard_no_silence(store: Store, steady: Clock) 
 WRITES: dict[str, Callable[[Running], object]] = {
     "acquire": lambda job: job.acquire("pacs"),
     "advance": lambda job: job.advance(1, "done"),
-    "set_pages": lambda job: job.set_pages(9),
     "sends_as": lambda job: job.sends_as("anna"),
     "accept": lambda job: job.accept("pacs", 1, "2.25.1", 0),
     "requested": lambda job: job.requested(),

@@ -121,7 +121,6 @@ def test_steps_and_attributes_survive(store: Store) -> None:
 
 WRITES: dict[str, Callable[[Running], None]] = {
     "finish": lambda job: job.finish(),
-    "set_pages": lambda job: job.set_pages(9),
     "accept": lambda job: job.accept("pacs", 1, "2.25.1", 0),
 }
 
