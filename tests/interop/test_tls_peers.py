@@ -1,7 +1,8 @@
-"""TLS with peers that are not ours: DCMTK's storescp, and Orthanc."""
+"""TLS with peers that are not ours: DCMTK's storescp and dcmprscp, and Orthanc."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,15 @@ import pydicom
 import pytest
 import real_peers
 from certificates_made import Authority, Pair
+from film_peers import DcmPrSCP
 from find_peers import orthanc_worklist, worklist_entry, write_entries
+from programs import require
 from pydicom import Dataset
 
 from dicom_printer import capture, network
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import NoAnswerError, RemoteTLSError, RemoteUnreachableError
+from dicom_printer.network import printing
 
 PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
 
@@ -177,3 +181,41 @@ def test_the_worklist_of_orthanc(
         to = remote(peer.port, **mutual(authority, we))
         found = network.query(to, network.WORKLIST, keys, 10)
         assert [str(entry.PatientName) for entry in found.answers] == ["Muster^Eva"]
+
+
+class EncryptedPrinter(DcmPrSCP):
+    """DCMTK's print SCP with TLS; it wants a certificate of ours."""
+
+    def __init__(self, directory: Path, authority: Authority, server: Pair) -> None:
+        super().__init__(directory)
+        self._folder = authority.file.parent
+        self._server = server
+        subprocess.run(["openssl", "rehash", self._folder], check=True, capture_output=True)
+
+    def command(self) -> list[str]:
+        words = super().command()
+        file = self.directory / "print.cfg"
+        of_all = "".join(
+            f"{name} = {self._folder}\n"
+            for name in ("TLSDirectory", "CACertificateDirectory", "UserKeyDirectory")
+        )
+        text = file.read_text().replace(
+            "[[GENERAL]]\n", f"[[GENERAL]]\n[TLS]\n{of_all}UsePEMFormat = true\n", 1
+        )
+        cert, key = self._server.cert.name, self._server.key.name
+        file.write_text(
+            f"{text}UseTLS = true\nTLSProfile = BCP195\nPeerAuthentication = REQUIRE\n"
+            f"Certificate = {cert}\nPrivateKey = {key}\n"
+        )
+        return words
+
+
+def test_a_film_printer(tmp_path: Path, authority: Authority, server: Pair, we: Pair) -> None:
+    require("dcmprscp", "openssl")
+    with EncryptedPrinter(tmp_path / "printer", authority, server) as peer:
+        to = remote(peer.port, **mutual(authority, we))
+        answered, status = printing.look(to, printing.GRAYSCALE)
+        assert answered.tls is not None
+        assert str(status) == "NORMAL"
+        with pytest.raises(RemoteUnreachableError, match="certificate"):
+            printing.look(remote(peer.port, ca=authority.file), printing.GRAYSCALE)
