@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from messages import messages, skeleton
 from pydantic import BaseModel, TypeAdapter
 
 from dicom_printer import actions, capture, checks, errors, hotfolder, placeholders
@@ -219,6 +220,34 @@ def test_every_exit_code_is_documented() -> None:
     codes = {row[0] for row in rows(sections(read("docs", "errors.md"))["Exit codes"])}
     used = {found.exit_code for found in classes(DicomPrinterError)} | {0, INTERRUPTED}
     assert codes == {str(code) for code in used}
+
+
+# -- docs/messages.md --
+
+
+def said(text: str) -> set[str]:
+    """Return the messages that a document names."""
+    cells = (part for row in rows(text) for part in row[0].split("<br>"))
+    return {skeleton(part.replace("\\|", "|")) for part in cells}
+
+
+def test_the_test_sees_messages_however_they_are_put_together(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "def f(x):\n    how = 'late' if x else f'{x} never'\n    text = 'one'\n"
+        "    raise SpoolError(f'{x}: it came {text}')\n"
+        "def g(x):\n    return _failed(x, f'{x} of the second: {x}' + 'part')\n"
+        "def h(x):\n    message = 'of a name'\n    raise damaged(message)\n"
+    )
+    found = {"it came one", "of the second…part", "of a name"}
+    assert messages(tmp_path) == found
+
+
+def test_every_message_has_its_cause_and_cure() -> None:
+    text, found = read("docs", "messages.md"), messages(SOURCE)
+    assert "another service works on the spool" in found
+    assert found - said(text) == set(), "write a row for each of these into docs/messages.md"
+    assert said(text) - found == set(), "nothing says these any more: take them out of the page"
+    assert all(len(row) == 3 and all(row) for row in rows(text))
 
 
 # -- the verbs --
