@@ -39,6 +39,7 @@ SOURCE = ROOT / "src" / "dicom_printer"
 DOCS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "spool" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
