@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dicom_printer.durable import explained, fsync_directory
 
 FILE_NAME = "journal"
-_LOCK_S = 5.0
+_LOCK_S = 3.0
+"""Waited for within a transaction, which PostgreSQL ends when it stands idle for 5 s."""
 _BLOCK = 1 << 16
 
 

@@ -80,10 +80,11 @@ class Workflow:
         except TicketError as error:
             running.hold("spool damaged", str(error))
         except SpoolError as error:
-            # Not the job's fault, and it passes: no file descriptor, no memory, a bad disk.
+            # Not the job's fault, and it passes: no file descriptor, no memory, a bad disk. So it
+            # is never given up; one whose time to give up has come would be woken at once.
             now = running.store.clock()
-            end = running.give_up_at or now + Retry().give_up
             until = now + Retry().delay(running.failures + 1)
+            end = max(running.give_up_at or now + Retry().give_up, until)
             running.suspend(until, end, reason="spool unreadable", error=str(error), counts=True)
 
     def _steps(self, running: Running) -> None:

@@ -391,7 +391,7 @@ def test_a_default_that_identifies_is_never_cut(
 
 
 def test_a_spool_that_cannot_be_read_for_now_suspends(
-    workflow: Workflow, spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+    workflow: Workflow, spool: Spool, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(_self: Spool, _job_id: str, _directory: str = "") -> Any:
         raise SpoolError("Too many open files")
@@ -401,6 +401,10 @@ def test_a_spool_that_cannot_be_read_for_now_suspends(
     carry_on(workflow, store)
     found = shown(store, job_id)
     assert (found["state"], found["reason"]) == ("suspended", "spool unreadable")
+    clock.forward(10 * 86400)
+    carry_on(workflow, store)
+    table.wake_overdue(store)
+    assert not carry_on(workflow, store), "it is never given up, nor asked for without a pause"
 
 
 def test_logs_and_errors_name_no_patient(

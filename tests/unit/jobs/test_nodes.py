@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from jobs_made import Clock, claim, submit
+from jobs_made import STORE_STEP, Clock, claim, commit, submit
 
 from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.jobs import films, look, nodes, table
@@ -16,8 +17,9 @@ from dicom_printer.jobs.nodes import Node
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.schema import job as job_table
 from dicom_printer.jobs.schema import node as node_table
-from dicom_printer.jobs.store import Store
-from dicom_printer.journal import Journal
+from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.journal import FILE_NAME, Journal
+from dicom_printer.spool import JOBS, Spool
 
 LEASE_S = 60.0
 HEARD_S = 12.0
@@ -221,6 +223,22 @@ def test_journal_that_cannot_be_written_keeps_no_other_job_from_being_taken_over
     monkeypatch.setattr(Journal, "append", locked)
     assert table.recover(store, ["a"]) == 2
     assert {job["state"] for job in look.listing(store)} == {"held", "ready"}
+
+
+@SHARED
+def test_node_that_was_stopped_while_it_wrote_a_journal_holds_no_takeover_up(
+    store: Store, spool: Spool
+) -> None:
+    own = replace(store, node="a")
+    ticket = commit(spool)
+    spool.adopt(ticket.id)
+    table.submit(store, ticket, Snapshot(defaults={}, steps=[STORE_STEP]), {})
+    films.sending(claim(own), "imager", 0, [Film("a", 1, (1,))])
+    with (spool.root / JOBS / ticket.id / FILE_NAME).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # waiting for it, this transaction must not stand idle until PostgreSQL ends it
+        assert table.recover(store, ["a"]) == 1
+    assert [job["state"] for job in look.listing(store)] == ["held"]
 
 
 @SHARED
