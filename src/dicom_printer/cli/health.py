@@ -1,4 +1,4 @@
-"""What else is wrong, beside what the service says itself: for ``status --check``."""
+"""What else is wrong, beside what the service says itself: for ``status``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dicom_printer.cli.access import Looking
 from dicom_printer.config import Config
 from dicom_printer.durable import explained
-from dicom_printer.errors import QueueError, SpoolError
+from dicom_printer.errors import SpoolError
 from dicom_printer.folder_listing import opened
 from dicom_printer.spool import TMP, Spool
 from dicom_printer.taking import NOTE, REJECTED
@@ -17,22 +17,14 @@ from dicom_printer.taking import NOTE, REJECTED
 _INODES = 64
 
 
-def found(access: Looking, *, ask_cups: bool) -> Iterator[str]:
-    """Return the troubles that can be seen without the service.
-
-    Parameters
-    ----------
-    ask_cups : bool
-        Whether CUPS is asked for its queues; where it does not answer there is none to watch.
-    """
+def found(access: Looking) -> Iterator[str]:
+    """Return the troubles that can be seen without the service."""
     short = access.spool.short_of(access.config.service.min_free)
     if short:
         yield short
     # Not by the service alone: it cannot write down that nothing can be written.
     yield from _file_system(access.spool)
     yield from _rejected(access.config)
-    if ask_cups:
-        yield from _queues(access.config)
 
 
 def _file_system(spool: Spool) -> Iterator[str]:
@@ -69,20 +61,3 @@ def _rejected(config: Config) -> Iterator[str]:
                     f"hot folder {folder}: {len(waiting)} files wait in {REJECTED}/; read the "
                     f"{NOTE} beside each, then take it away"
                 )
-
-
-def _queues(config: Config) -> Iterator[str]:
-    from dicom_printer import queues
-
-    try:
-        states = queues.listing()
-    except QueueError:
-        return
-    for state in states:
-        if not state.ours or state.name not in config.printer:
-            continue
-        if state.state == "stopped":
-            said = f" ({state.message})" if state.message else ""
-            yield f"queue {state.name}: CUPS has stopped it{said}; see to it, then `cupsenable` it"
-        if not state.accepting:
-            yield f"queue {state.name}: CUPS takes no jobs for it; `cupsaccept` it"

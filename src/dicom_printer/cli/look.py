@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from dicom_printer.cli import health, output
+from dicom_printer.cli import health, output, queue_view
 from dicom_printer.cli.access import Looking, looking
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
@@ -25,7 +25,8 @@ def status(args: argparse.Namespace) -> int:
     """Show how printers, remotes and the spool are."""
     with looking(args) as access:
         found = _status(access)
-        more = health.found(access, ask_cups=args.check)
+        found["cups"] = queue_view.seen(access.config)
+        more = [*health.found(access), *queue_view.troubles(found["cups"]["queues"])]
         found["troubles"] += [text for text in more if text not in found["troubles"]]
     found["healthy"] = found["healthy"] and not found["troubles"]
     if args.json:
@@ -107,6 +108,8 @@ def _print_status(found: dict[str, Any]) -> None:
         console.print(f"trouble   {output.plain(trouble)}", markup=False)
     console.print()
     console.print(_printers(found["printers"]))
+    console.print()
+    console.print(queue_view.printed(found["cups"]), markup=False)
     console.print()
     console.print(
         output.table(

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dicom_printer import queues
 from dicom_printer.cli import health
 from dicom_printer.cli.access import Access
 from dicom_printer.config import Config
-from dicom_printer.errors import QueueError
 from dicom_printer.jobs.store import Store
-from dicom_printer.queues import QueueState
 from dicom_printer.spool import TMP, Spool
 
 
@@ -25,32 +22,24 @@ def access(spool: Spool, store: Store, tmp_path: Path) -> Access:
     return Access(config, spool, store)
 
 
-def queue(**fields: object) -> QueueState:
-    values: dict[str, object] = {
-        "name": "P", "uri": "dicom:/s", "info": "", "state": "idle", "message": "",
-        "accepting": True, "jobs": 0, "ours": True,
-    }  # fmt: skip
-    return QueueState(**(values | fields))  # type: ignore[arg-type]
-
-
 def test_nothing_is_wrong(access: Access) -> None:
-    assert list(health.found(access, ask_cups=False)) == []
+    assert list(health.found(access)) == []
 
 
 def test_less_room_than_is_wanted(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Spool, "free", lambda _: 1023)
-    (found,) = health.found(access, ask_cups=False)
+    (found,) = health.found(access)
     assert "less than [service] min_free is left" in found
     monkeypatch.setattr(Spool, "free", lambda _: 1024)
-    assert list(health.found(access, ask_cups=False)) == []
+    assert list(health.found(access)) == []
 
 
 def test_what_a_hot_folder_rejected_waits_for_somebody(access: Access, tmp_path: Path) -> None:
     rejected = tmp_path / "scans" / "rejected"
     (rejected / "a.txt.reason.txt").write_text("why")
-    assert list(health.found(access, ask_cups=False)) == [], "the reason alone is no file"
+    assert list(health.found(access)) == [], "the reason alone is no file"
     (rejected / "a.txt").write_text("x")
-    (found,) = health.found(access, ask_cups=False)
+    (found,) = health.found(access)
     assert found.startswith(f"hot folder {tmp_path / 'scans'}: 1 files wait in rejected/; read")
     assert "a.txt" not in found, "the name may be a patient's"
 
@@ -58,36 +47,7 @@ def test_what_a_hot_folder_rejected_waits_for_somebody(access: Access, tmp_path:
 def test_a_link_in_place_of_rejected_is_not_followed(access: Access, tmp_path: Path) -> None:
     (tmp_path / "scans" / "rejected").rmdir()
     (tmp_path / "scans" / "rejected").symlink_to("/etc")
-    assert list(health.found(access, ask_cups=False)) == []
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({}, None),
-        ({"state": "stopped", "message": "the spool"}, "queue P: CUPS has stopped it (the spool);"),
-        ({"accepting": False}, "queue P: CUPS takes no jobs for it; `cupsaccept` it"),
-        ({"state": "stopped", "ours": False}, None),
-        ({"state": "stopped", "name": "Other"}, None),
-    ],
-)
-def test_a_queue_that_does_not_print(
-    access: Access, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], said: str | None
-) -> None:
-    monkeypatch.setattr(queues, "listing", lambda: [queue(**fields)])
-    found = list(health.found(access, ask_cups=True))
-    assert [text[: len(said or "")] for text in found] == ([said] if said else [])
-    assert list(health.found(access, ask_cups=False)) == []
-
-
-def test_without_cups_there_is_no_queue_to_watch(
-    access: Access, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse() -> list[QueueState]:
-        raise QueueError("CUPS cannot be reached")
-
-    monkeypatch.setattr(queues, "listing", refuse)
-    assert list(health.found(access, ask_cups=True)) == []
+    assert list(health.found(access)) == []
 
 
 def test_troubles_of_the_file_system(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,87 @@
+"""CUPS's own view of the queues, beside ours: for ``status``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from dicom_printer.cli import output
+from dicom_printer.config import Config
+from dicom_printer.errors import QueueError
+
+PATIENCE_S = 2.0
+"""How long CUPS is waited for: one on this machine answers in a few milliseconds."""
+
+
+def seen(config: Config) -> dict[str, Any]:
+    """Return what CUPS says of the configuration's queues.
+
+    Returns
+    -------
+    dict
+        ``error``: why there is nothing to see, "" where CUPS answered. ``queues``: by name, of
+        ours alone, ``state``, ``accepting``, ``jobs`` (that wait in CUPS) and ``message``.
+    """
+    from dicom_printer import queues
+
+    answer: dict[str, Any] = {"error": f"CUPS did not answer within {PATIENCE_S:g} s"}
+
+    def ask() -> None:
+        try:
+            states = queues.listing()
+        except QueueError as error:
+            answer["error"] = str(error)
+        else:
+            answer.update(error="", states=states)
+
+    # In a thread, because libcups cannot be told how long to wait for a server that is silent;
+    # it is left behind where that happens, and ends with the program.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    found = dict(answer)
+    return {
+        "error": found["error"],
+        "queues": {
+            s.name: {
+                "state": s.state,
+                "accepting": s.accepting,
+                "jobs": s.jobs,
+                "message": s.message,
+            }
+            for s in found.get("states", ())
+            if s.ours and s.name in config.printer
+        },
+    }
+
+
+def troubles(queues: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Return what keeps people from printing; a queue that is not there is no trouble.
+
+    Parameters
+    ----------
+    queues : dict
+        The ``queues`` of `seen`.
+    """
+    for name, queue in queues.items():
+        if queue["state"] == "stopped":
+            said = f" ({queue['message']})" if queue["message"] else ""
+            yield f"queue {name}: CUPS has stopped it{said}; see to it, then `cupsenable` it"
+        if not queue["accepting"]:
+            yield f"queue {name}: CUPS takes no jobs for it; `cupsaccept` it"
+
+
+def printed(found: dict[str, Any]) -> Any:
+    """Return the table of what was `seen`, or the line that says why there is none."""
+    if found["error"]:
+        return output.plain(f"queues    not seen: {found['error']}")
+    if not found["queues"]:
+        return "queues    CUPS has none of ours; `dicom-printer printers install` makes them"
+    return output.table(
+        ["queue", "in CUPS", "accepts jobs", "waiting in CUPS", "message"],
+        [
+            (name, q["state"], "yes" if q["accepting"] else "no", q["jobs"] or "", q["message"])
+            for name, q in found["queues"].items()
+        ],
+    )

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from dicom_printer import queues
+from dicom_printer.cli import queue_view
+from dicom_printer.config import Config
+from dicom_printer.errors import QueueError
+from dicom_printer.queues import QueueState
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config.model_validate({"service": {"spool": "/s"}, "printer": {"P": {"workflow": "w"}}})
+
+
+def queue(**fields: object) -> QueueState:
+    values: dict[str, object] = {
+        "name": "P", "uri": "dicom:/s", "info": "", "state": "idle", "message": "",
+        "accepting": True, "jobs": 0, "ours": True,
+    }  # fmt: skip
+    return QueueState(**(values | fields))  # type: ignore[arg-type]
+
+
+def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [queue(state="processing", jobs=3, message="pacs"), queue(name="Other")]
+    monkeypatch.setattr(queues, "listing", lambda: states)
+    found = queue_view.seen(config)
+    said = {"state": "processing", "accepting": True, "jobs": 3, "message": "pacs"}
+    assert found == {"error": "", "queues": {"P": said}}
+    columns = [str(column.header).lower() for column in queue_view.printed(found).columns]
+    assert columns == ["queue", "in cups", "accepts jobs", "waiting in cups", "message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, None),
+        ({"state": "stopped", "message": "the spool"}, "queue P: CUPS has stopped it (the spool);"),
+        ({"accepting": False}, "queue P: CUPS takes no jobs for it; `cupsaccept` it"),
+        ({"state": "stopped", "ours": False}, None),
+        ({"state": "stopped", "name": "Other"}, None),
+    ],
+)
+def test_a_queue_that_does_not_print(
+    config: Config, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], said: str | None
+) -> None:
+    monkeypatch.setattr(queues, "listing", lambda: [queue(**fields)])
+    found = list(queue_view.troubles(queue_view.seen(config)["queues"]))
+    assert [text[: len(said or "")] for text in found] == ([said] if said else [])
+
+
+def test_without_cups_there_is_no_queue_to_watch(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> list[QueueState]:
+        raise QueueError("CUPS cannot be reached")
+
+    monkeypatch.setattr(queues, "listing", refuse)
+    found = queue_view.seen(config)
+    assert found["queues"] == {}
+    assert queue_view.printed(found).startswith("queues    not seen: CUPS cannot be reached")
+
+
+@pytest.fixture
+def silence() -> Iterator[threading.Event]:
+    over = threading.Event()
+    yield over
+    over.set()
+
+
+def test_a_cups_that_is_silent_is_not_waited_for(
+    config: Config, monkeypatch: pytest.MonkeyPatch, silence: threading.Event
+) -> None:
+    def wait() -> list[QueueState]:
+        silence.wait(60)
+        return []
+
+    monkeypatch.setattr(queues, "listing", wait)
+    monkeypatch.setattr(queue_view, "PATIENCE_S", 0.05)
+    begin = time.monotonic()
+    found = queue_view.seen(config)
+    assert time.monotonic() - begin < 30
+    assert "did not answer within 0.05 s" in found["error"]
+
+
+def test_a_queue_that_is_not_installed(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "listing", list)
+    said = queue_view.printed(queue_view.seen(config))
+    assert "dicom-printer printers install" in said
