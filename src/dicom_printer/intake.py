@@ -258,10 +258,10 @@ class Intake:
             return False
         steps = snapshot(self._config, ticket.printer)
         held = rebuild.unreadable(self._store, job_id) or (_UNKNOWN if steps is None else None)
-        empty = Snapshot(defaults={}, steps=[])
-        earlier = table.submit(
-            self._store, ticket, steps or empty, attributes(self._config, ticket), held
-        )
+        workflow = steps or Snapshot(defaults={}, steps=[])
+        stated = attributes(self._config, ticket)
+        first = table.first_remote(workflow)
+        earlier = table.submit(self._store, ticket, workflow, stated, held, first)
         self._missing.pop(job_id)
         if earlier is None:
             about = {"event": "accepted", "job": job_id[:8]}

@@ -92,10 +92,10 @@ class Workflow:
         steps = running.snapshot["steps"]
         while running.step < len(steps):
             self._interruption(running)
-            raw = steps[running.step]
-            if not self._step(running, ticket, raw):
+            if not self._step(running, ticket, steps[running.step]):
                 return
-        running.finish()
+        if not running.ended:
+            running.finish()
         logger.info("job %s: done", running.id[:8], extra={"event": "done"})
 
     def _step(self, running: Running, ticket: Ticket, raw: Mapping[str, Any]) -> bool:
@@ -107,7 +107,7 @@ class Workflow:
             common = _common(raw)
             values = placeholders.values(ticket, running.attributes)
             if not _wanted(common, values):
-                running.advance(number, f"{label}: skipped by when")
+                running.go_on(f"{label}: skipped by when")
                 return True
             action, step = _prepared(raw, values)
             if isinstance(step, RemoteStep) and not self._acquired(running, step.remote):
@@ -117,7 +117,7 @@ class Workflow:
             return self._failed(running, label, common, raw, error)
         if isinstance(step, RemoteStep):
             remote_up(running.store, step.remote)
-        running.advance(number, f"{label}: {detail}")
+        running.go_on(f"{label}: {detail}")
         return True
 
     def _acquired(self, running: Running, name: str) -> bool:
@@ -168,7 +168,7 @@ class Workflow:
         policy = error.policy or (on_error.transient if transient else on_error.permanent)
         again_at = self._note_remote(running, common, raw, error)
         if policy == "continue":
-            running.advance(running.step + 1, f"{text} (continued)")
+            running.go_on(f"{text} (continued)")
             return True
         if policy == "hold":
             running.hold(error.reason, text)

@@ -12,8 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_printer.jobs.schema import job, remote
+from dicom_printer.jobs.schema import CONNECTED, job, remote
 from dicom_printer.jobs.store import AHEAD_S, WAITS_FOR_REMOTE, State, Store
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_USED = sa.select(job.c.remote, job.c.slot).where(CONNECTED)
+_FAILING = sa.select(remote.c.name).where(
+    remote.c.name == sa.bindparam("remote"), remote.c.failures > 0
+)
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,8 @@ def down(c: sa.Connection, name: str, now: float) -> Down | None:
 
 def used_slots(c: sa.Connection) -> dict[str, set[int]]:
     """Return the associations in use, by remote."""
-    rows = c.execute(
-        sa.select(job.c.remote, job.c.slot).where(
-            job.c.state == State.RUNNING, job.c.slot.is_not(None)
-        )
-    )
     used: dict[str, set[int]] = {}
-    for row in rows:
+    for row in c.execute(_USED):
         used.setdefault(row.remote, set()).add(row.slot)
     return used
 
@@ -48,8 +49,7 @@ def used_slots(c: sa.Connection) -> dict[str, set[int]]:
 def free_slot(c: sa.Connection, store: Store, name: str, used: set[int]) -> int | None:
     """Return the lowest association of a remote that is not in use, None where all are."""
     # A remote that failed is tried by one job at a time until it answers again.
-    failed = sa.and_(remote.c.name == name, remote.c.failures > 0)
-    failing = c.execute(sa.select(remote.c.name).where(failed)).first()
+    failing = c.execute(_FAILING, {"remote": name}).first()
     limit = 1 if failing else store.limits.get(name, 1)
     return next((slot for slot in range(limit) if slot not in used), None)
 

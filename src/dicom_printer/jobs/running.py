@@ -44,6 +44,8 @@ class Running:
         How many the job sends; written with the next change.
     sent_as : str or None
         Whose its pages are, as a digest, since the first may have gone out.
+    ended : bool
+        Whether it has been through all steps.
     """
 
     store: Store
@@ -62,6 +64,7 @@ class Running:
     error: str
     pages: int | None
     sent_as: str | None
+    ended: bool = False
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
         done = c.execute(
@@ -197,10 +200,12 @@ class Running:
         found: dict[str, str] | None = row.request
         return found
 
-    def _leave(self, what: str, detail: str, user: str = "", **values: Any) -> None:
+    def _leave(self, what: str, detail: str, user: str = "", said: str = "", **values: Any) -> None:
         with self.store.fenced() as (c, now):
             # What an operator asked this moment stays with the job until it is carried out.
             self._write(c, now, slot=None, step=self.step, attributes=self.attributes, **values)
+            if said:
+                record.record(self.store, c, now, self.id, "step", said, durable=False)
             # A job that is ready again has nothing new to say: rebuilt, it goes on from before.
             if values["state"] is State.READY:
                 log(c, now, self.id, what, detail, user)
@@ -241,16 +246,34 @@ class Running:
         # Printed again, it is another print: nobody wants this one any more.
         self._end(State.DISCARDED, reason, error, user, dedup=None)
 
-    def finish(self) -> None:
-        """End the job: every step was carried out."""
-        self._end(State.DONE, "", "", "")
+    def finish(self, said: str = "") -> None:
+        """End the job: every step was carried out, the last one just now.
+
+        Parameters
+        ----------
+        said : str, optional
+            What the last step did.
+        """
+        self.step = len(self.snapshot["steps"])
+        self._end(State.DONE, "", "", "", said)
+        self.ended = True
         self.store.figures.delivered(self.printer, self.store.clock() - self.created)
 
-    def _end(self, state: State, reason: str, error: str, user: str, **values: Any) -> None:
+    def go_on(self, detail: str) -> None:
+        """Record that the present step is done with: behind the last one, so is the job."""
+        if self.step + 1 < len(self.snapshot["steps"]):
+            self.advance(self.step + 1, detail)
+        else:
+            self.finish(detail)
+
+    def _end(
+        self, state: State, reason: str, error: str, user: str, step: str = "", **values: Any
+    ) -> None:
         self._leave(
             state.value,
             error,
             user,
+            step,
             state=state,
             **{
                 "request": sa.null(),

@@ -24,6 +24,19 @@ class Words(sa.TypeDecorator[str]):
         return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+# As text, and in the queries as well: of a parameter no database knows that an index fits.
+WAITING = sa.text("state = 'ready' AND not_before IS NULL")
+"""Of a job: it can go on at once."""
+SUSPENDED = sa.text("state = 'ready' AND not_before IS NOT NULL")
+"""Of a job: it can go on at its time."""
+CONNECTED = sa.text("state = 'running' AND slot IS NOT NULL")
+"""Of a job: it holds an association."""
+
+
+def _where(condition: sa.TextClause) -> dict[str, Any]:
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 # As Alembic makes it.
 alembic_version = sa.Table(
     "alembic_version",
@@ -73,10 +86,16 @@ job = sa.Table(
         "remote",
         "slot",
         unique=True,
-        sqlite_where=sa.text("state = 'running' AND slot IS NOT NULL"),
-        postgresql_where=sa.text("state = 'running' AND slot IS NOT NULL"),
+        **_where(CONNECTED),
     ),
     sa.Index("due", "state", "remote", "failures", "seq"),
+    # All that the dispatcher asks: what it looks for is found without a look at those rows.
+    sa.Index("waiting", "failures", "seq", "remote", **_where(WAITING)),
+    sa.Index(
+        "suspended",
+        *("not_before", "give_up_at", "updated", "failures", "seq", "remote"),
+        **_where(SUSPENDED),
+    ),
 )
 
 instance = sa.Table(

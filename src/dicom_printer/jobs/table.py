@@ -14,7 +14,7 @@ from dicom_printer.jobs import films
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.remotes import free_slot, used_slots
 from dicom_printer.jobs.running import Running
-from dicom_printer.jobs.schema import job
+from dicom_printer.jobs.schema import SUSPENDED, WAITING, job
 from dicom_printer.jobs.store import AHEAD_S, Snapshot, State, Store, log
 from dicom_printer.ticket import Ticket
 
@@ -30,6 +30,7 @@ def submit(
     snapshot: Snapshot,
     attributes: Mapping[str, str],
     held: tuple[str, str] | None = None,
+    remote: str | None = None,
 ) -> str | None:
     """Insert a job for a ticket whose directory lies in ``jobs``.
 
@@ -37,6 +38,9 @@ def submit(
     ----------
     held : tuple of str, optional
         Reason and error with which to hold it from the start.
+    remote : str, optional
+        The remote that it needs first, so that it is not claimed before that has an
+        association left.
 
     Returns
     -------
@@ -68,6 +72,7 @@ def submit(
                 error=error,
                 snapshot=snapshot,
                 attributes=dict(attributes),
+                remote=None if held else remote,
                 created=created,
                 updated=now,
             )
@@ -76,6 +81,13 @@ def submit(
         if held:
             log(c, now, ticket.id, "held", error)
     return None
+
+
+def first_remote(workflow: Snapshot) -> str | None:
+    """Return the remote of the first step, None where it has none or may be skipped."""
+    first = workflow["steps"][0] if workflow["steps"] else {}
+    name = first.get("remote")
+    return name if isinstance(name, str) and "when" not in first else None
 
 
 def _received(ticket: Ticket) -> float | None:
@@ -91,6 +103,26 @@ def known(store: Store, ids: list[str]) -> set[str]:
         return set(c.execute(sa.select(job.c.id).where(job.c.id.in_(ids))).scalars())
 
 
+_FREE = sa.or_(job.c.remote.is_(None), job.c.remote.not_in(sa.bindparam("full", expanding=True)))
+_NOW = sa.bindparam("now", type_=sa.Float)
+_DUE = sa.or_(job.c.not_before <= _NOW, job.c.updated > _NOW + AHEAD_S)
+
+
+def _first(*conditions: sa.ColumnElement[bool] | sa.TextClause) -> sa.Subquery:
+    found = sa.select(job.c.failures, job.c.seq).where(*conditions, _FREE)
+    return found.order_by(job.c.failures, job.c.seq).limit(1).subquery()
+
+
+def _next() -> sa.Select[Any]:
+    """Return the query for the job that is claimed next; each half of it has its index."""
+    both = sa.union_all(sa.select(_first(WAITING)), sa.select(_first(SUSPENDED, _DUE))).subquery()
+    first = sa.select(both.c.seq).order_by(both.c.failures, both.c.seq).limit(1).scalar_subquery()
+    return sa.select(job).where(job.c.seq == first).with_for_update(skip_locked=True)
+
+
+_NEXT = _next()
+
+
 def claim(store: Store) -> Running | None:
     """Take the next job that is due, and the association it waits for, if there is any.
 
@@ -100,21 +132,7 @@ def claim(store: Store) -> Running | None:
     with store.writing() as (c, now):
         used = used_slots(c)
         full = [name for name in used if free_slot(c, store, name, used[name]) is None]
-        row = c.execute(
-            sa.select(job)
-            .where(
-                job.c.state == State.READY,
-                sa.or_(
-                    job.c.not_before.is_(None),
-                    job.c.not_before <= now,
-                    job.c.updated > now + AHEAD_S,
-                ),
-                sa.or_(job.c.remote.is_(None), job.c.remote.not_in(full)),
-            )
-            .order_by(job.c.failures, job.c.seq)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        ).first()
+        row = c.execute(_NEXT, {"now": now, "full": full}).first()
         if row is None:
             return None
         slot = free_slot(c, store, row.remote, used.get(row.remote, set())) if row.remote else None
@@ -211,28 +229,25 @@ def _hold(store: Store, c: sa.Connection, now: float, job_id: str, why: str) -> 
         logger.warning("job %s: %s", job_id[:8], error)
 
 
+_OVERDUE = sa.and_(SUSPENDED, job.c.give_up_at <= _NOW, job.c.not_before > _NOW)
+_ANY_OVERDUE = sa.select(job.c.seq).where(_OVERDUE).limit(1)
+_SOONEST = sa.select(sa.func.min(job.c.not_before), sa.func.min(job.c.give_up_at)).where(SUSPENDED)
+
+
 def wake_overdue(store: Store) -> None:
     """Wake the suspended jobs whose time to give up has come."""
     with store.reading() as c:
-        overdue = sa.and_(
-            job.c.state == State.READY,
-            job.c.give_up_at <= store.clock(),
-            job.c.not_before > store.clock(),
-        )
-        if c.execute(sa.select(job.c.id).where(overdue).limit(1)).first() is None:
+        if c.execute(_ANY_OVERDUE, {"now": store.clock()}).first() is None:
             return
     with store.writing() as (c, now):
-        c.execute(sa.update(job).where(overdue).values(not_before=None, updated=now))
+        values = {"not_before": None, "updated": now}
+        c.execute(sa.update(job).where(_OVERDUE).values(values), {"now": now})
 
 
 def next_due(store: Store) -> float | None:
     """Return when the next suspended job is due or given up, None where none is suspended."""
     with store.reading() as c:
-        soonest = c.execute(
-            sa.select(sa.func.min(job.c.not_before), sa.func.min(job.c.give_up_at)).where(
-                job.c.state == State.READY, job.c.not_before.is_not(None)
-            )
-        ).one()
+        soonest = c.execute(_SOONEST).one()
     return min((t for t in soonest if t is not None), default=None)
 
 

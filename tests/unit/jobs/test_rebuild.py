@@ -331,7 +331,8 @@ def test_service_that_lost_the_job_changes_nothing_that_is_rebuilt(
     stopped.advance(1, "step 1")
     table.recover(store)
     claim(store).hold("no match", "nothing")
-    for write in (stopped.finish, lambda: stopped.advance(3, "late")):
+    late: list[Callable[[], None]] = [stopped.finish, lambda: stopped.advance(3, "late")]
+    for write in late:
         with pytest.raises(LostClaimError):
             write()
     with pytest.raises(LostClaimError):
