@@ -197,11 +197,11 @@ def _plots(figures: Figures, docs: Path) -> list[tuple[str, str]]:
         ("one-page jobs", "seconds"), ("remotes (300 one-page jobs)", "seconds"),
     )  # fmt: skip
     for place, (x_label, y_label) in zip(axes.flat, titles, strict=True):
-        place.set(xlabel=x_label, ylabel=y_label, xscale="log", ylim=(0, None))
+        place.set(xlabel=x_label, ylabel=y_label, xscale="log")
         place.grid(alpha=0.3)
         place.legend()
-    for place in (axes[0][0], axes[1][0]):
-        place.set(yscale="log", ylim=(None, None))
+    for place, scale in zip(axes.flat, ("log", "linear", "log", "linear"), strict=True):
+        place.set(yscale=scale, **({"ylim": (0, None)} if scale == "linear" else {}))
     name = "performance.svg"
     figure.savefig(docs / name, metadata={"Date": None})
     return [("Seconds and memory against pages, jobs and remotes", name)]
