@@ -1,7 +1,8 @@
 """The command line: the verbs, and the only package that prints.
 
 `parser` says what can be typed, `look` shows, `operate` changes jobs, `printing` submits,
-`admin` serves, checks, and manages queues; `output` knows how tables and JSON look.
+`admin` serves, checks, and manages queues, `init` begins, `doctor` examines; `output` knows
+how tables and JSON look.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def echo(args: argparse.Namespace) -> int:
         row: dict[str, Any] = {"remote": name, "ae_title": remote.ae_title}
         row["address"] = f"{remote.host}:{remote.port}"
         try:
-            row |= _asked(remote, _film_printer(config, name))
+            row |= asked(remote, film_mode(config, name))
         except StepError as error:
             row |= {"state": "down", "ms": None, "tls": None, "printer": ""}
             row["error"] = error.message
@@ -67,7 +67,7 @@ def echo(args: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _asked(remote: Remote, film_mode: str) -> dict[str, Any]:
+def asked(remote: Remote, film_mode: str) -> dict[str, Any]:
     """Ask a remote; one that has a `film_mode` is a film printer, and says how it is."""
     from dicom_printer import network
     from dicom_printer.network import printing
@@ -90,7 +90,7 @@ def _encryption(tls: dict[str, Any] | None) -> str:
     return f"{tls['version']} {tls['cipher']}, {tls['days']} days" if tls else ""
 
 
-def _film_printer(config: Config, name: str) -> str:
+def film_mode(config: Config, name: str) -> str:
     """Return the mode in which a `print` step names the remote; empty where none does."""
     steps = [step for steps in config.workflow.values() for step in steps]
     for step in steps:

@@ -23,11 +23,11 @@ def found(access: Looking) -> Iterator[str]:
     if short:
         yield short
     # Not by the service alone: it cannot write down that nothing can be written.
-    yield from _file_system(access.spool)
-    yield from _rejected(access.config)
+    yield from file_system(access.spool)
+    yield from rejected(access.config)
 
 
-def _file_system(spool: Spool) -> Iterator[str]:
+def file_system(spool: Spool) -> Iterator[str]:
     """Return what of the spool's file system keeps jobs from coming in or going on."""
     with explained(f"spool {spool.root}"):
         found = os.statvfs(spool.root)
@@ -42,7 +42,8 @@ def _file_system(spool: Spool) -> Iterator[str]:
         yield str(error)
 
 
-def _rejected(config: Config) -> Iterator[str]:
+def rejected(config: Config) -> Iterator[str]:
+    """Return the hot folders in which something waits that could not be printed."""
     for printer in config.printer.values():
         for folder in printer.hot_folders:
             try:

@@ -168,6 +168,7 @@ def _try_remotes(answers: Answers, *, yes: bool, can_ask: bool) -> bool:
         Where one does not, and nobody wants to go on.
     """
     from dicom_printer import network
+    from dicom_printer.cli.doctor.remotes import cure
 
     healthy = True
     for name, address in (("PACS", answers.pacs), ("worklist", answers.worklist)):
@@ -179,20 +180,12 @@ def _try_remotes(answers: Answers, *, yes: bool, can_ask: bool) -> bool:
         except StepError as error:
             healthy = False
             print(f"{name}: does not answer: {error.message}")
-            print(f"  {_what_to_do(error, answers.ae_title)}")
+            print(f"  {cure(error, answers.ae_title)}")
         else:
             print(f"{name}: answers a C-ECHO within {1000 * answered.seconds:.0f} ms")
     if not healthy and not yes and not (can_ask and _agreed("write the configuration anyway?")):
         raise UsageError("nothing was written", "correct the address, or say --yes to go on anyway")
     return healthy
-
-
-def _what_to_do(error: StepError, ae_title: str) -> str:
-    if error.reason == "remote refused":
-        return f"have its administrator enter our AE title {ae_title}; see that its own is right"
-    if error.reason == "remote unreachable":
-        return "see that host and port are right, that it runs, and that no firewall is between"
-    return "see the log of the remote"
 
 
 def _agreed(question: str) -> bool:

@@ -57,7 +57,7 @@ def _status(access: Looking) -> dict[str, Any]:
         | seen.get(name, {})
         for name, r in config.remote.items()
     }
-    runs, nodes, troubles = _services(access)
+    runs, nodes, troubles = services(access)
     found = {
         "service": "running" if runs else "not running",
         "spool": str(access.spool.root),
@@ -75,7 +75,7 @@ def _status(access: Looking) -> dict[str, Any]:
     return found
 
 
-def _services(access: Looking) -> tuple[bool, list[dict[str, Any]], list[str]]:
+def services(access: Looking) -> tuple[bool, list[dict[str, Any]], list[str]]:
     """Return whether a service runs, which there are, and what troubles them."""
     nodes = look.nodes(access.store)
     if not access.store.shared:

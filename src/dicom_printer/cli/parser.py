@@ -196,6 +196,8 @@ def _add_admin(verb: _Verb) -> None:
     echo.add_argument("remotes", nargs="*", metavar="REMOTE", help="default: all")
     echo.add_argument("--json", action="store_true", help="for programs")
     _add_init(verb)
+    doctor = verb("doctor", "doctor", "look at everything that usually goes wrong")
+    doctor.add_argument("--json", action="store_true", help="for programs")
     verb("check", "admin", "show every mistake in the configuration")
     verb("recover", "recover", "rebuild a lost or damaged job table; the service must not run")
     printers = verb("printers", "admin", "manage the CUPS queues of the configuration")

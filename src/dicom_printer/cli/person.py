@@ -22,12 +22,13 @@ def person() -> str:
     except (OSError, ValueError):  # no /proc, or a kernel without audit
         uid = _NOBODY_LOGGED_IN
     if uid != _NOBODY_LOGGED_IN:
-        return _name(uid)
-    own = _name(os.getuid())
+        return name_of(uid)
+    own = name_of(os.getuid())
     return os.environ.get("SUDO_USER") or own
 
 
-def _name(uid: int) -> str:
+def name_of(uid: int) -> str:
+    """Return a user's name, or the number where there is none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:  # a number without a name, as in containers

@@ -51,17 +51,17 @@ def test_a_link_in_place_of_rejected_is_not_followed(access: Access, tmp_path: P
 
 
 def test_troubles_of_the_file_system(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(health._file_system(spool)) == []
+    assert list(health.file_system(spool)) == []
 
     def used_up(_: Path) -> os.statvfs_result:
         return os.statvfs_result((4096, 4096, 9, 0, 0, 1000, 0, 0, 0, 255))
 
     monkeypatch.setattr(os, "statvfs", used_up)
-    (inodes,) = health._file_system(spool)
+    (inodes,) = health.file_system(spool)
     assert "no inodes are left" in inodes
 
 
 def test_spool_that_cannot_be_written_is_a_trouble(spool: Spool) -> None:
     (spool.root / TMP).rmdir()
-    (trouble,) = health._file_system(spool)
+    (trouble,) = health.file_system(spool)
     assert "cannot be written: No such file" in trouble

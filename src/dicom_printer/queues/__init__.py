@@ -7,21 +7,29 @@ threads share one.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.ppd import base_ppd, with_questions
+from dicom_printer.queues.models import SCHEME, Queue, QueueState, cups_backends, of
 
-_SCHEME = "dicom:"
+__all__ = [
+    "Queue",
+    "QueueState",
+    "cups_backends",
+    "differences",
+    "install",
+    "listing",
+    "of",
+    "remove",
+    "server_configuration",
+]
+
 _STOPPED = 5  # printer-state, RFC 8011 section 5.4.11
 _REJECTING = 0x80000  # a bit of printer-type, cups_ptype_e; getPrinters brings nothing clearer
 _STATES: dict[int, Literal["idle", "processing", "stopped"]] = {
@@ -29,8 +37,6 @@ _STATES: dict[int, Literal["idle", "processing", "stopped"]] = {
     4: "processing",
     _STOPPED: "stopped",
 }
-_FILES_CONF = Path("/etc/cups/cups-files.conf")
-_SERVER_BIN = (Path("/usr/lib/cups"), Path("/usr/libexec/cups"), Path("/usr/lib64/cups"))
 _NOT_FOUND = 404  # HTTP, for a queue without a PPD
 _COMPARED = (
     "device-uri",
@@ -44,81 +50,6 @@ _COMPARED = (
     "printer-state",
     "printer-is-accepting-jobs",
 )
-
-
-@dataclass(frozen=True)
-class Queue:
-    """A queue as the configuration wants it.
-
-    Attributes
-    ----------
-    name, info, location : str
-        What CUPS calls it, and what people read in the print dialog.
-    ask : tuple of str
-        DICOM keywords that become fields in the print dialog.
-    spool : Path
-        The spool directory that the backend hands the documents to.
-    """
-
-    name: str
-    info: str
-    location: str
-    ask: tuple[str, ...]
-    spool: Path
-
-    @property
-    def uri(self) -> str:
-        """The device URI: the backend's name and the absolute path of the spool."""
-        return _SCHEME + quote(str(self.spool.absolute()))
-
-
-def of(config: Config, name: str) -> Queue:
-    """Return the queue of a printer of the configuration."""
-    printer = config.printer[name]
-    return Queue(
-        name=name,
-        info=printer.info or name,
-        location=printer.location,
-        ask=tuple(printer.ask),
-        spool=config.service.spool,
-    )
-
-
-def cups_backends() -> Path | None:
-    """Return where CUPS looks for backends on this machine; None where CUPS is not installed.
-
-    As CUPS itself: ``CUPS_SERVERBIN``, else ``ServerBin`` of ``cups-files.conf``, else the usual.
-    """
-    stated = os.environ.get("CUPS_SERVERBIN", "")
-    if not stated and os.access(_FILES_CONF, os.R_OK):
-        words = (line.split() for line in _FILES_CONF.read_text(errors="replace").splitlines())
-        stated = next((w[1] for w in words if len(w) == 2 and w[0] == "ServerBin"), "")
-    places = (Path(stated),) if stated else _SERVER_BIN
-    return next((p / "backend" for p in places if (p / "backend").is_dir()), None)
-
-
-@dataclass(frozen=True)
-class QueueState:
-    """A queue as CUPS has it.
-
-    Attributes
-    ----------
-    uri : str
-        The device URI; of a queue that is not ours only the scheme, the rest may hold a password.
-    jobs : int
-        How many jobs are waiting in CUPS or being printed.
-    ours : bool
-        Whether our backend is behind it.
-    """
-
-    name: str
-    uri: str
-    info: str
-    state: Literal["idle", "processing", "stopped"]
-    message: str
-    accepting: bool
-    jobs: int
-    ours: bool
 
 
 def install(queue: Queue, server: str | None = None) -> Literal["created", "updated", "unchanged"]:
@@ -160,6 +91,48 @@ def install(queue: Queue, server: str | None = None) -> Literal["created", "upda
     return "updated" if found else "created"
 
 
+def differences(queue: Queue, server: str | None = None) -> list[str] | None:
+    """Return in what CUPS's queue is not as it is wanted: names of attributes, ``PPD``.
+
+    Whether it is stopped or rejecting, :func:`listing` says.
+
+    Returns
+    -------
+    list of str or None
+        None where CUPS has no such queue.
+
+    Raises
+    ------
+    QueueError
+        Where a queue of that name is not ours, or CUPS cannot be asked.
+    """
+    with _connection(server) as cups:
+        found = _attributes(cups, queue.name)
+        if not found:
+            return None
+        different = [name for name, value in _wanted(found, queue).items()
+                     if found.get(name) != value]  # fmt: skip
+        if _installed_ppd(cups, queue.name) != with_questions(base_ppd(), queue.ask):
+            different.append("PPD")
+        return different
+
+
+def server_configuration(server: str | None = None) -> str:
+    """Return the text of the server's ``cupsd.conf``.
+
+    Raises
+    ------
+    QueueError
+        Where CUPS cannot be asked, or does not show it to who asks.
+    """
+    module = _cups()
+    module.setPasswordCB(lambda *_: "")  # who may not see it is not asked for a password
+    with _connection(server) as cups, tempfile.TemporaryFile() as file:
+        cups.getFile("/admin/conf/cupsd.conf", fd=file.fileno())
+        file.seek(0)
+        return file.read().decode("utf-8", "replace")
+
+
 def remove(name: str, server: str | None = None) -> None:
     """Take the queue `name` out of CUPS, with the jobs that wait in it.
 
@@ -186,7 +159,7 @@ def listing(server: str | None = None) -> list[QueueState]:
 
 def _state(name: str, attributes: dict[str, Any], jobs: int) -> QueueState:
     uri = str(attributes.get("device-uri", ""))
-    ours = uri.startswith(_SCHEME)
+    ours = uri.startswith(SCHEME)
     return QueueState(
         name=name,
         uri=uri if ours else uri.partition(":")[0] + ":",
@@ -199,8 +172,9 @@ def _state(name: str, attributes: dict[str, Any], jobs: int) -> QueueState:
     )
 
 
-def _as_wanted(found: dict[str, Any], queue: Queue) -> bool:
-    wanted = {
+def _wanted(found: dict[str, Any], queue: Queue) -> dict[str, Any]:
+    """Return the attributes that a queue is to have, on the server that `found` is of."""
+    return {
         "device-uri": queue.uri,
         "printer-info": queue.info,
         "printer-location": queue.location,
@@ -208,10 +182,13 @@ def _as_wanted(found: dict[str, Any], queue: Queue) -> bool:
         "printer-op-policy": _op_policy(found),
         "printer-is-shared": False,
         "job-sheets-default": ("none", "none"),
-        "printer-is-accepting-jobs": True,
     }
-    same = all(found.get(name) == value for name, value in wanted.items())
-    return same and found.get("printer-state") != _STOPPED
+
+
+def _as_wanted(found: dict[str, Any], queue: Queue) -> bool:
+    prints = found.get("printer-is-accepting-jobs") and found.get("printer-state") != _STOPPED
+    wanted = _wanted(found, queue).items()
+    return bool(prints) and all(found.get(name) == value for name, value in wanted)
 
 
 def _op_policy(attributes: dict[str, Any]) -> str:
@@ -228,7 +205,7 @@ def _attributes(cups: Any, name: str) -> dict[str, Any]:
         if error.args[0] != _cups().IPP_NOT_FOUND:
             raise
         return {}
-    if not str(found.get("device-uri", "")).startswith(_SCHEME):
+    if not str(found.get("device-uri", "")).startswith(SCHEME):
         raise QueueError(
             f"the queue {name} in CUPS belongs to another program and was left alone",
             "give the printer another name in the configuration, or remove the queue with lpadmin",

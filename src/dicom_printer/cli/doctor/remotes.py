@@ -1,0 +1,127 @@
+"""The remotes: whether they answer, how soon, and whether their settings are sound."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pydicom import Dataset
+
+from dicom_printer import certificates, checks, network
+from dicom_printer.cli.admin import asked, film_mode
+from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
+from dicom_printer.config import Config, Remote
+from dicom_printer.config.units import spoken
+from dicom_printer.errors import StepError
+
+_AT_ONCE = 8
+_SLOW_MS = 2000
+_SHORT_S = 5.0
+_MODELS = {"worklist": network.WORKLIST, "patient-root": network.PATIENT_ROOT}
+
+
+def look(config: Config) -> Iterator[Finding]:
+    """Look at every remote; those that do not answer are waited for at the same time."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for found in pool.map(lambda name: list(remote(config, name)), config.remote):
+            yield from found
+    for mistake in checks.warnings(config):
+        key, _, text = str(mistake).partition(": ")
+        yield warning(key, text, "see docs/configuration.md, `tls`")
+
+
+def remote(config: Config, name: str) -> Iterator[Finding]:
+    """Ask one remote, and look at its settings."""
+    there = config.remote[name]
+    check = f"remote {name}"
+    yield from time_outs(check, there)
+    try:
+        row = asked(there, film_mode(config, name))
+    except StepError as error:
+        yield wrong(check, f"does not answer: {error.message}", cure(error, there.calling_ae_title))
+        return
+    yield from answer(check, row)
+    for model in sorted(_models(config, name)):
+        yield from query(f"{model} of {name}", there, model)
+
+
+def cure(error: StepError, ae_title: str) -> str:
+    """Return what to do about a remote that does not answer; no job is there to be tried again.
+
+    Parameters
+    ----------
+    ae_title : str
+        Our own.
+    """
+    if error.reason == "remote refused":
+        return f"have its administrator enter our AE title {ae_title}; see that its own is right"
+    if error.reason == "remote unreachable":
+        return "see that host and port are right, that it runs, and that no firewall is between"
+    return f'see "{error.reason}" in docs/errors.md, and the log of the remote'
+
+
+def time_outs(check: str, there: Remote) -> Iterator[Finding]:
+    """Look for time-outs that make a busy archive look dead."""
+    for key in ("association_timeout", "dimse_timeout"):
+        stated = getattr(there, key)
+        if stated < _SHORT_S:
+            yield warning(
+                check, f"{key} is {spoken(stated)}: a busy remote takes longer, and looks dead",
+                f'leave it out, or state `{key} = "30s"` or more',
+            )  # fmt: skip
+
+
+def answer(check: str, row: dict[str, Any]) -> Iterator[Finding]:
+    """Judge what a remote answered to `echo`."""
+    said = row["printer"]
+    if row["ms"] > _SLOW_MS:
+        yield warning(
+            check, f"answers after {row['ms']} ms only",
+            "see the network, and that both sides can look one another up by name",
+        )  # fmt: skip
+    elif said.startswith(("FAILURE", "WARNING")):
+        judge = wrong if said.startswith("FAILURE") else warning
+        yield judge(check, f"the printer says {said}", "see to the printer")
+    else:
+        yield fine(check, f"answers within {row['ms']} ms" + (f"; {said}" if said else ""))
+    if row["tls"] and row["tls"]["days"] < certificates.SOON.days:
+        yield warning(
+            check, f"its certificate expires in {row['tls']['days']} days",
+            "have its administrator renew it",
+        )  # fmt: skip
+
+
+def query(check: str, there: Remote, model: str) -> Iterator[Finding]:
+    """Ask with a key that nothing has: whether queries are answered at all, and keys heeded."""
+    ds = Dataset()
+    ds.AccessionNumber = uuid.uuid4().hex[:16].upper()  # SH has 16 characters, PS3.5 section 6.2
+    ds.PatientID = ""
+    if model != "worklist":
+        ds.QueryRetrieveLevel = "STUDY"
+        ds.StudyInstanceUID = ""
+    try:
+        found = network.query(there, _MODELS[model], ds, 1)
+    except StepError as error:
+        yield wrong(check, f"a query was not answered: {error.message}", error.remedy)
+        return
+    if found.answers:
+        yield warning(
+            check, "answers with entries that were not asked for: it ignores the accession number",
+            "ask its administrator; every answer is checked here, so none is taken by mistake",
+        )  # fmt: skip
+    else:
+        yield fine(
+            check, f"answers queries; text without a character set is read as {there.character_set}"
+        )
+
+
+def _models(config: Config, name: str) -> set[str]:
+    """Return by which models the workflows query a remote."""
+    steps = [step for steps in config.workflow.values() for step in steps]
+    return {
+        str(step.get("model", "worklist"))
+        for step in steps
+        if step.get("action") == "query" and step.get("remote") == name
+    }
