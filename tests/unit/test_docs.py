@@ -40,6 +40,7 @@ DOCS = [
     ROOT / "README.md",
     ROOT / "CHANGELOG.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "packaging" / "container" / "README.md",
     ROOT / "spool" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
