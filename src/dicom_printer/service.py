@@ -31,6 +31,7 @@ from dicom_printer.jobs.nodes import Node
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.store import Store
 from dicom_printer.logs import about
+from dicom_printer.notices import Notices
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
 from dicom_printer.systemd import StatusLine, notify
@@ -128,6 +129,7 @@ class Service:
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
         self._store = Store(engine, limits, journal=self._spool.journal, node=self._name)
         self._node = Node(self._store, self._config.service.lease, __version__)
+        self._notices = Notices(self._config, self._spool, self._store)
         self._changes = changes.watch(self._store)
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
@@ -206,6 +208,7 @@ class Service:
             self._dispatch(pool)
             self._next_due = table.next_due(self._store) or math.inf
         self._status.turn(rang or changed)
+        self._notices.turn(rang or changed)
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         while len(self._running) < self._config.service.workers and not self._draining:

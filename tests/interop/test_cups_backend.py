@@ -218,3 +218,21 @@ def test_root_hands_over_as_the_owner_of_the_spool(
     wait_for(lambda: len(entries(spool)) == 2, "the text arrives")
     owners = {path.stat().st_uid for entry in entries(spool) for path in [entry, *entry.iterdir()]}
     assert owners == {nobody.pw_uid}
+
+
+def test_a_remote_that_is_down_is_the_queues_message_until_a_print_finds_it_up(
+    private_cups: PrivateCups, spool: Path, queue: str, pdf: Path
+) -> None:
+    text = "pacs has not answered since 2026-01-31 09:30"
+    (spool / "notices.json").write_text(f'{{"{queue}": "{text}"}}')
+    printed(private_cups, spool, queue, str(pdf))
+    wait_for(lambda: queue_state(private_cups, queue).message == f"{text}.", "the message")
+    shown = private_cups.run("lpstat", "-l", "-p", queue)
+    assert f"{text}." in shown
+    assert "Alerts: com.dicom-printer.remote-down-warning" in shown
+    assert queue_state(private_cups, queue).state == "idle"
+    (spool / "notices.json").write_text("{}")
+    private_cups.lp("-d", queue, str(pdf))
+    wait_for(lambda: len(entries(spool)) == 2, "the second print")
+    wait_for(lambda: queue_state(private_cups, queue).message == "", "no message")
+    assert "Alerts: none" in private_cups.run("lpstat", "-l", "-p", queue)

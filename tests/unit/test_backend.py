@@ -378,3 +378,32 @@ def test_the_readme_states_the_bounds_of_the_ticket() -> None:
 def test_it_stays_small() -> None:
     assert len(BACKEND.read_text(encoding="utf-8").splitlines()) <= 300
     assert os.access(BACKEND, os.X_OK)
+
+
+def test_what_the_service_wants_said_comes_last(spool: Path) -> None:
+    text = "pacs has not answered since 09:30"
+    (spool / "notices.json").write_text(f'{{"DICOM": "{text}", "OTHER": "no"}}')
+    done = run(spool)
+    assert done.returncode == OK
+    assert done.stderr.splitlines()[-1] == f"ERROR: {text}.".encode()
+    assert b"STATE: +com.dicom-printer.remote-down-warning\n" in done.stderr
+    (spool / "notices.json").write_text("{}")
+    done = run(spool, PDF + b"2")
+    assert b"STATE: -com.dicom-printer.remote-down-warning\n" in done.stderr
+    assert b"ERROR" not in done.stderr
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b'{"DICOM": "\\ud800"}', b"\xff", b"[" * 100_000])
+def test_a_notice_that_is_none_hinders_nothing(spool: Path, text: bytes) -> None:
+    (spool / "notices.json").write_bytes(text)
+    done = run(spool)
+    assert (done.returncode, len(entries(spool))) == (OK, 1)
+    assert b"ERROR" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_notice_is_one_line(spool: Path) -> None:
+    (spool / "notices.json").write_text(r'{"DICOM": "a\nSTATE: +x' + "y" * 500 + '"}')
+    done = run(spool)
+    assert done.stderr.splitlines()[-1].startswith(b"ERROR: a STATE: +xyyy")
+    assert len(done.stderr.splitlines()[-1]) < 420

@@ -17,7 +17,7 @@ LAYERS = [
     {"cli"},
     {"demo"},
     {"service"},
-    {"workflow", "intake", "queues", "checks", "metrics"},
+    {"workflow", "intake", "queues", "checks", "metrics", "notices"},
     {"actions"},
     {"hotfolder", "encode", "encapsulated"},
     {"network", "mapping", "capture", "film", "pages", "ppd", "bell", "taking", "rounds"},
