@@ -307,6 +307,24 @@ def test_every_figure_is_documented_and_every_alert_has_its_figure() -> None:
         assert name.removesuffix("_total") in documented, name
 
 
+def test_the_pacs_is_told_what_the_conformance_statement_says() -> None:
+    text, whole = read("docs", "for-the-pacs.md"), read("docs", "conformance.md")
+    stated = {row[1] for row in rows(sections(whole)["1 Overview"])}
+    asked = {row[2] for row in rows(text) if len(row) == 3 and row[2].startswith("1.2.840")}
+    assert len(asked) == 7
+    assert asked <= stated
+    for uid in re.findall(r"1\.2\.840[\d.]+\d", text):
+        assert uid in whole, uid
+
+
+def test_the_architecture_says_where_each_module_stands() -> None:
+    text = sections(read("docs", "architecture.md"))["What stands where"]
+    for path in SOURCE.iterdir():
+        name = path.stem + "/" * path.is_dir()
+        if not name.startswith("__") and path.suffix in {"", ".py"}:
+            assert f"`{name}`" in text, f"docs/architecture.md: where does {name} stand?"
+
+
 def test_every_state_is_documented() -> None:
     states = {row[0].strip("`") for row in rows(sections(read("docs", "operation.md"))["States"])}
     assert states == set(look.STATES)
