@@ -18,6 +18,19 @@ from dicom_printer.jobs.schema import instance, job
 from dicom_printer.jobs.store import Snapshot, State, Store, log
 from dicom_printer.journal import Accepted, Line
 
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_OWN: sa.BindParameter[str] = sa.bindparam("own")
+_MINE = sa.update(job).where(
+    job.c.id == _OWN, job.c.fence == sa.bindparam("held"), job.c.state == State.RUNNING
+)
+_ASKED = sa.select(job.c.request, job.c.fence).where(job.c.id == _OWN)
+_KNOWN = sa.select(instance.c.page).where(
+    instance.c.job == _OWN,
+    instance.c.remote == sa.bindparam("to"),
+    instance.c.sop_instance_uid == sa.bindparam("uid"),
+)
+_ACCEPT = sa.insert(instance)
+
 
 class LostClaimError(Exception):
     """The job was taken from this worker: nothing may be written for it any more."""
@@ -68,9 +81,8 @@ class Running:
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
         done = c.execute(
-            sa.update(job)
-            .where(job.c.id == self.id, job.c.fence == self.fence, job.c.state == State.RUNNING)
-            .values(updated=now, pages=self.pages, **values)
+            _MINE.values(updated=now, pages=self.pages, **values),
+            {"own": self.id, "held": self.fence},
         )
         if done.rowcount != 1:
             raise LostClaimError(self.id)
@@ -180,11 +192,9 @@ class Running:
             with self.store.fenced() as (c, now):
                 # A crash after this is another one: the job got further than at the last.
                 self._write(c, now, crashes=0)
-                keys = [instance.c.remote == name, instance.c.sop_instance_uid == uid]
-                known = sa.select(instance.c.page).where(instance.c.job == self.id, *keys)
                 # Another node that starts may have read it in the journal meanwhile.
-                if c.execute(known).first() is None:
-                    c.execute(sa.insert(instance).values(job=self.id, at=now, **values))
+                if c.execute(_KNOWN, {"own": self.id, "to": name, "uid": uid}).first() is None:
+                    c.execute(_ACCEPT, {"job": self.id, "at": now, **values})
                 if status:
                     said = f"page {page}: {name} answered 0x{status:04X}"
                     log(c, now, self.id, "warning", said)
@@ -192,9 +202,7 @@ class Running:
     def requested(self) -> dict[str, str] | None:
         """Return what an operator asked of this job while it runs, None for nothing."""
         with self.store.reading() as c:
-            row = c.execute(
-                sa.select(job.c.request, job.c.fence).where(job.c.id == self.id)
-            ).first()
+            row = c.execute(_ASKED, {"own": self.id}).first()
         if row is None or row.fence != self.fence:
             raise LostClaimError(self.id)
         found: dict[str, str] | None = row.request

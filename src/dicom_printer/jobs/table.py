@@ -121,6 +121,11 @@ def _next() -> sa.Select[Any]:
 
 
 _NEXT = _next()
+_CLAIM = (
+    sa.update(job)
+    .where(job.c.seq == sa.bindparam("this"))
+    .values(state=State.RUNNING, not_before=None, attempt=job.c.attempt + 1, fence=job.c.fence + 1)
+)
 
 
 def claim(store: Store) -> Running | None:
@@ -136,19 +141,8 @@ def claim(store: Store) -> Running | None:
         if row is None:
             return None
         slot = free_slot(c, store, row.remote, used.get(row.remote, set())) if row.remote else None
-        c.execute(
-            sa.update(job)
-            .where(job.c.id == row.id)
-            .values(
-                state=State.RUNNING,
-                slot=slot,
-                not_before=None,
-                attempt=row.attempt + 1,
-                fence=row.fence + 1,
-                owner=store.node,
-                updated=now,
-            )
-        )
+        taken = {"slot": slot, "owner": store.node, "updated": now}
+        c.execute(_CLAIM, {"this": row.seq, **taken})
     return _running(store, row)
 
 
