@@ -119,6 +119,15 @@ def test_every_placeholder_of_a_job_is_documented() -> None:
         assert f"`{name}`" in text
 
 
+def test_every_environment_variable_is_documented() -> None:
+    text = sections(read("docs", "configuration.md"))["Environment variables"]
+    sources = [path.read_text() for path in SOURCE.rglob("*.py")]
+    used = {name for t in sources for name in re.findall(r'environ(?:\.get\(|\[)"(\w+)"', t)}
+    assert {"DICOM_PRINTER_CONFIG", "NOTIFY_SOCKET"} <= used
+    for name in used - {"PATH"}:
+        assert f"`{name}`" in text, name
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3)])
 def test_every_attribute_of_a_dataset_is_documented(shape: tuple[int, ...]) -> None:
     text = sections(read("docs", "configuration.md"))["What the datasets hold"]
