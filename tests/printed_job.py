@@ -11,6 +11,7 @@ from jobs_made import commit
 from dicom_printer.config import Remote
 from dicom_printer.jobs import look, table
 from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.kept import Kept
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
 from dicom_printer.workflow import Workflow
@@ -46,7 +47,9 @@ class PrintedJob:
 
     def run(self) -> dict[str, Any]:
         """Carry the job on, if it is due, and return what is known of it then."""
-        workflow = Workflow(self.spool, {"imager": self.remote}, self.renderer, lambda: False)
+        workflow = Workflow(
+            self.spool, {"imager": self.remote}, self.renderer, Kept(keeps=False), lambda: False
+        )
         running = table.claim(self.store)
         if running is not None:
             workflow.carry_on(running)

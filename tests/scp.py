@@ -109,6 +109,10 @@ class ScriptedSCP:
         """Whether it counts any association as open."""
         return bool(self._server.active_associations)
 
+    def open_associations(self) -> list[Any]:
+        """Return the associations that are open, as pynetdicom has them."""
+        return list(self._server.active_associations)
+
     def start(self) -> None:
         """Listen; on the port it had before, if it was stopped."""
         self._over.clear()

@@ -12,6 +12,7 @@ from jobs_made import ticket
 from dicom_printer.actions import Job
 from dicom_printer.config import Remote
 from dicom_printer.jobs.running import Running
+from dicom_printer.kept import Place
 from dicom_printer.pages import Renderer
 
 
@@ -63,5 +64,6 @@ def job(
         defaults={},
         remotes=remotes or {},
         renderer=cast("Renderer", renderer or FakeRenderer(text)),
+        place=Place(keeps=False),
         interruption=interruption,
     )

@@ -30,6 +30,7 @@ from dicom_printer.jobs.database import TROUBLES, open_database, place, said
 from dicom_printer.jobs.nodes import Node
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.store import Store
+from dicom_printer.kept import Kept
 from dicom_printer.logs import about
 from dicom_printer.notices import Notices
 from dicom_printer.pages import Renderer
@@ -134,8 +135,10 @@ class Service:
         stack.callback(self._changes.close)
         renderer = Renderer(self._config.pages, self._config.service.render_workers)
         stack.callback(renderer.close)
+        kept = Kept(keeps=not self._store.shared)
+        stack.callback(kept.close)
         self._workflow = Workflow(
-            self._spool, self._config.remote, renderer, lambda: self._must_stop
+            self._spool, self._config.remote, renderer, kept, lambda: self._must_stop
         )
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
         self._show_figures(stack, renderer)

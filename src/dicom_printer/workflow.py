@@ -10,9 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dicom_printer import actions, expressions, placeholders
+from dicom_printer import actions, defaults, expressions, placeholders
 from dicom_printer.actions import Action, Job
-from dicom_printer.attributes import name_of, shortened
 from dicom_printer.config import Remote, RemoteStep, Retry, Step, of_model
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import (
@@ -22,12 +21,12 @@ from dicom_printer.errors import (
     SpoolError,
     StepError,
     TicketError,
-    ValueMissingError,
     Verdict,
 )
 from dicom_printer.jobs import rebuild
 from dicom_printer.jobs.remotes import Down, remote_down, remote_up
 from dicom_printer.jobs.running import Running
+from dicom_printer.kept import Kept
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
 from dicom_printer.ticket import Ticket
@@ -62,6 +61,7 @@ class Workflow:
     spool: Spool
     remotes: Mapping[str, Remote]
     renderer: Renderer
+    kept: Kept
     must_stop: Callable[[], bool]
 
     def carry_on(self, running: Running) -> None:
@@ -112,7 +112,7 @@ class Workflow:
             action, step = _prepared(raw, values)
             if isinstance(step, RemoteStep) and not self._acquired(running, step.remote):
                 return False
-            detail = action.run(step, self._job(running, ticket, values))
+            detail = action.run(step, self._job(running, ticket, values, step))
         except StepError as error:
             return self._failed(running, label, common, raw, error)
         if isinstance(step, RemoteStep):
@@ -132,14 +132,15 @@ class Workflow:
             raise _KnownDownError(found)
         return found
 
-    def _job(self, running: Running, ticket: Ticket, values: Mapping[str, str]) -> Job:
+    def _job(self, running: Running, ticket: Ticket, values: Mapping[str, str], step: Step) -> Job:
         return Job(
             ticket=ticket,
             document=self.spool.document(ticket),
             running=running,
-            defaults=_defaults(running.snapshot["defaults"], values),
+            defaults=defaults.filled(running.snapshot["defaults"], values),
             remotes=self.remotes,
             renderer=self.renderer,
+            place=self.kept.at(running.remote, running.slot, takes=step.takes_kept),
             interruption=lambda: self._interruption(running),
         )
 
@@ -279,21 +280,3 @@ def _unusable(model: type[Step], error: ValidationError) -> StepError:
 
 def _wanted(step: Step, values: Mapping[str, str]) -> bool:
     return all(expressions.fits(regex, values.get(name, "")) for name, regex in step.when.items())
-
-
-_DESCRIPTIVE = ("Description", "Comments", "DocumentTitle")
-
-
-def _defaults(defaults: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """Fill the defaults; one that lacks a value is left out, one that is too long is cut."""
-    now = datetime.now().astimezone()
-    filled = {}
-    for name, template in defaults.items():
-        try:
-            text = placeholders.fill(template, values, now)
-            # Only what describes is cut: a shorter identifier may be somebody else's.
-            keyword = name_of(name)
-            filled[keyword] = shortened(name, text) if keyword.endswith(_DESCRIPTIVE) else text
-        except ValueMissingError:
-            continue
-    return filled

@@ -29,6 +29,7 @@ from dicom_printer.jobs.operate import Operation, operate
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.kept import Kept
 from dicom_printer.pages import Renderer
 from dicom_printer.spool import Spool
 from dicom_printer.workflow import Workflow
@@ -55,7 +56,7 @@ def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 def workflow(spool: Spool) -> Iterator[Workflow]:
     renderer = Renderer(Pages())
     remotes = {"pacs": Remote(name="pacs", ae_title="PACS", host="127.0.0.1", port=1)}
-    yield Workflow(spool, remotes, renderer, lambda: False)
+    yield Workflow(spool, remotes, renderer, Kept(keeps=True), lambda: False)
     renderer.close()
 
 
@@ -315,7 +316,7 @@ def test_an_operators_wish_is_carried_out_between_pages(
 
 
 def test_a_service_that_must_stop_puts_the_job_back(spool: Spool, store: Store) -> None:
-    stopping = Workflow(spool, {}, Renderer(Pages()), lambda: True)
+    stopping = Workflow(spool, {}, Renderer(Pages()), Kept(keeps=True), lambda: True)
     job_id = add(spool, store, {"action": "scripted"})
     carry_on(stopping, store)
     assert shown(store, job_id)["state"] == "ready"

@@ -21,6 +21,7 @@ from dicom_printer import placeholders
 from dicom_printer.attributes import Value
 from dicom_printer.config import Remote, Step
 from dicom_printer.jobs.running import Running
+from dicom_printer.kept import Place
 from dicom_printer.pages import Renderer
 from dicom_printer.pages.selection import selected
 from dicom_printer.ticket import Ticket
@@ -53,6 +54,8 @@ class Job:
         By logical name.
     renderer : Renderer
         Turns the document into page images, or text.
+    place : Place
+        Opens an association with the step's remote, or goes on with one that was kept.
     interruption : callable
         To be called between pages; raises where the job must not go on now.
     """
@@ -63,6 +66,7 @@ class Job:
     defaults: Mapping[str, str]
     remotes: Mapping[str, Remote]
     renderer: Renderer
+    place: Place
     interruption: Callable[[], None]
 
     @property

@@ -14,7 +14,7 @@ from pydicom.uid import UID
 from dicom_printer import capture, codec, encapsulated, encode, network
 from dicom_printer.actions import Job
 from dicom_printer.config import RemoteStep
-from dicom_printer.errors import BadValueError, DocumentError
+from dicom_printer.errors import BadValueError, DocumentError, NoAnswerError
 from dicom_printer.pages import EncodedPage, How, Page
 
 _COMPRESSED = {
@@ -28,6 +28,8 @@ _OF_JPEG = ("quality", "jpeg_process")
 
 class Settings(RemoteStep):
     """The keys of a ``store`` step."""
+
+    takes_kept = True
 
     kind: Annotated[Literal["image", "pdf", "both"], Field(alias="as")] = "image"
     dpi: Annotated[int, Field(ge=36, le=1200)] = 150
@@ -106,15 +108,21 @@ def run(step: Settings, job: Job) -> str:
         pdf = None
     if not missing and pdf is None:
         return f"every page is at {remote.name} already"
-    done = []
-    with network.associate(remote, step.contexts) as association:
-        if missing:
-            how = _send_pages(step, job, association, missing)
-            done.append(f"{len(missing)} of {len(numbers)} pages{how}")
-        if pdf is not None:
-            _send_pdf(job, association, pdf)
-            done.append("the PDF")
-    return f"{' and '.join(done)} sent to {remote.name}"
+    while True:
+        with job.place.associate(remote, step.contexts) as association:
+            try:
+                done = []
+                if missing:
+                    how = _send_pages(step, job, association, missing)
+                    done.append(f"{len(missing)} of {len(numbers)} pages{how}")
+                if pdf is not None:
+                    _send_pdf(job, association, pdf)
+                    done.append("the PDF")
+                return f"{' and '.join(done)} sent to {remote.name}"
+            except NoAnswerError:
+                # One that was kept had been closed by the peer: the next is a new one.
+                if not association.was_gone:
+                    raise
 
 
 def _same_patient(job: Job) -> None:

@@ -110,6 +110,7 @@ def _address(value: SecretStr) -> SecretStr:
 
 
 NodeName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
+Shortly = Annotated[Duration, Field(le=60.0)]
 Lease = Annotated[Duration, Field(ge=2.0, le=3600.0)]
 
 
@@ -150,6 +151,7 @@ class Network(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
+    keep_open: Shortly = 0.0
     transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
     implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
     implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
@@ -173,6 +175,7 @@ class Remote(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
+    keep_open: Shortly = 0.0
     transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
     implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
     implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
@@ -250,9 +253,12 @@ class Step(Table):
     ----------
     verbatim : frozenset of str
         Keys whose strings are taken as they stand: braces in them are no placeholders.
+    takes_kept : bool
+        Whether it goes on with the association that an earlier job left open.
     """
 
     verbatim: ClassVar[frozenset[str]] = frozenset({"action", "when", "on_error", "retry", "then"})
+    takes_kept: ClassVar[bool] = False
 
     action: str
     when: dict[str, Regex] = {}

@@ -55,6 +55,8 @@ class Running:
         When its row was last written before this claim.
     pages : int or None
         How many the job sends; written with the next change.
+    slot : int or None
+        Which of the remote's associations it holds.
     sent_as : str or None
         Whose its pages are, as a digest, since the first may have gone out.
     ended : bool
@@ -77,6 +79,7 @@ class Running:
     error: str
     pages: int | None
     sent_as: str | None
+    slot: int | None
     ended: bool = False
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
@@ -122,7 +125,7 @@ class Running:
                 )
                 return False
             self._write(c, now, remote=name, slot=slot)
-            self.remote = name
+            self.remote, self.slot = name, slot
             return True
 
     def advance(self, step: int, detail: str) -> None:

@@ -143,10 +143,10 @@ def claim(store: Store) -> Running | None:
         slot = free_slot(c, store, row.remote, used.get(row.remote, set())) if row.remote else None
         taken = {"slot": slot, "owner": store.node, "updated": now}
         c.execute(_CLAIM, {"this": row.seq, **taken})
-    return _running(store, row)
+    return _running(store, row, slot)
 
 
-def _running(store: Store, row: Any) -> Running:
+def _running(store: Store, row: Any, slot: int | None) -> Running:
     return Running(
         store=store,
         id=row.id,
@@ -164,6 +164,7 @@ def _running(store: Store, row: Any) -> Running:
         error=row.error,
         pages=row.pages,
         sent_as=row.sent_as,
+        slot=slot,
     )
 
 

@@ -7,6 +7,7 @@ from dicom_printer.network.association import (
     SECONDARY_CAPTURE,
     Association,
     associate,
+    opened,
 )
 from dicom_printer.network.find import PATIENT_ROOT, WORKLIST, Found, query
 from dicom_printer.network.outcome import meaning
@@ -32,5 +33,6 @@ __all__ = [
     "check_characters",
     "echo",
     "meaning",
+    "opened",
     "query",
 ]

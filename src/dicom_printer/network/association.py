@@ -52,6 +52,8 @@ class Association:
         What the peer accepted, by abstract syntax.
     tls : Session or None
         With what it is encrypted.
+    reused, was_gone : bool
+        Kept from another job, with no answer since; then the peer had left before.
     """
 
     def __init__(self, remote: Remote, raw: RawAssociation) -> None:
@@ -70,6 +72,12 @@ class Association:
         self._message_id = 0
         # set while it is not known what the peer makes of the last request
         self._in_doubt = False
+        self.reused = self.was_gone = False
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether another request may be sent."""
+        return bool(self._raw.is_established) and not self._in_doubt
 
     def store(self, ds: Dataset) -> int:
         """Store an instance (C-STORE, PS3.4 Annex B).
@@ -159,13 +167,14 @@ class Association:
         status = int(answer.Status)
         if (error := judge(self.remote, name, status)) is not None:
             raise error
-        self._in_doubt = False
+        self._in_doubt = self.reused = False
         return status
 
     def failure(self, name: str, waited_s: float | None) -> StepError:
         """Say why the answer to a request did not come; `waited_s` where it was waited for."""
         if what := inbound.breach(self._raw):
             return outcome.broken(self.remote, what)
+        self.was_gone = self.reused and waited_s is None
         return outcome.no_answer(self.remote, name, waited_s)
 
     def close(self) -> None:
@@ -177,6 +186,21 @@ class Association:
             else:
                 self._raw.release()
         ended(self._raw)
+
+
+def opened(remote: Remote, contexts: Contexts) -> Association:
+    """Do as :func:`associate`; the caller closes it."""
+    if not (proposed := allowed(remote, contexts)):
+        raise outcome.nothing_to_propose(remote, contexts[0][0])
+    # its log lines repeat what our errors say; those of its encoder may quote values
+    _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
+    association = Association(remote, _established(remote, proposed))
+    try:
+        negotiation.require_usual_pdus(remote, association._raw)
+    except BaseException:
+        association.close()
+        raise
+    return association
 
 
 @contextmanager
@@ -195,8 +219,7 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
     Yields
     ------
     Association
-        Established, with at least one context accepted. It is released at the end
-        of the block, or aborted where an operation failed.
+        With at least one context accepted; released at the end, or aborted after a failure.
 
     Raises
     ------
@@ -205,14 +228,8 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
     StepError
         The remote's ``transfer_syntaxes`` leave nothing to propose.
     """
-    proposed = allowed(remote, contexts)
-    if not proposed:
-        raise outcome.nothing_to_propose(remote, contexts[0][0])
-    # its log lines repeat what our errors say; those of its encoder may quote values
-    _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
-    association = Association(remote, _established(remote, proposed))
+    association = opened(remote, contexts)
     try:
-        negotiation.require_usual_pdus(remote, association._raw)
         yield association
     finally:
         association.close()
