@@ -25,8 +25,8 @@ from dicom_printer.config import Config
 from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.intake import Intake
 from dicom_printer.jobs import changes, look, nodes, table
-from dicom_printer.jobs.damage import REMEDY, is_damage, refuse_damaged
-from dicom_printer.jobs.database import TROUBLES, open_database, place, said
+from dicom_printer.jobs.damage import is_damage, refuse_damaged
+from dicom_printer.jobs.database import TROUBLES, open_database, place, said, unusable
 from dicom_printer.jobs.nodes import Node
 from dicom_printer.jobs.running import LostClaimError, Running
 from dicom_printer.jobs.store import Store
@@ -53,6 +53,8 @@ def _look_after(running: Running, error: BaseException | None) -> None:
     if isinstance(error, (*TROUBLES, SpoolError)):
         # Raises again while the table cannot be written; the job is kept until it can.
         running.put_back("the job table could not be written")
+    elif isinstance(error, sa.exc.DatabaseError) and is_damage(error.orig):
+        raise error  # not the job's fault: the service ends, and the table is rebuilt
     elif error is not None:
         about = {"event": "broke", "job": running.id[:8], "printer": running.printer}
         logger.error("job %s: its action broke", running.id[:8], exc_info=error, extra=about)
@@ -104,20 +106,17 @@ class Service:
             service = self._config.service
             shared = bool(service.database.get_secret_value())
             stack.enter_context(self._spool.only_service(self._name if shared else ""))
-            self._open(stack)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self._on_signal)
-            self._intake.start()
-            stack.callback(self._intake.stop)
-            notify("READY=1")
-            logger.info("serving the spool %s", self._spool.root, extra={"event": "started"})
             try:
+                self._open(stack)
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, self._on_signal)
+                self._intake.start()
+                stack.callback(self._intake.stop)
+                notify("READY=1")
+                logger.info("serving the spool %s", self._spool.root, extra={"event": "started"})
                 self._serve()
-            except sa.exc.DatabaseError as error:
-                if not is_damage(error.orig):
-                    raise
-                path = self._spool.database
-                raise SpoolError(f"the job table {path} is damaged: {error.orig}", REMEDY) from None
+            except (*TROUBLES, sa.exc.DatabaseError) as error:
+                raise unusable(error, self._spool.database) from None
             notify("STOPPING=1")
         logger.info("stopped", extra={"event": "stopped"})
 
@@ -154,7 +153,7 @@ class Service:
     def _leave(self) -> None:
         try:
             self._node.leave()
-        except TROUBLES as error:
+        except (*TROUBLES, sa.exc.DatabaseError) as error:  # why we leave says more
             logger.error("%s", _said(error))
 
     def _show_figures(self, stack: ExitStack, renderer: Renderer) -> None:

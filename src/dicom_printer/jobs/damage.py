@@ -44,7 +44,7 @@ def damage(path: Path) -> str | None:
             return str(error)
         raise SpoolError(
             f"{path} cannot be used: {error}",
-            "see that the disk is in order and that the file belongs to the service's user",
+            "see `df`, that the disk is in order, and to whom the file belongs",
         ) from None
     return None if found == "ok" else str(found).replace("\n", " ")
 

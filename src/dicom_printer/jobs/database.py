@@ -69,6 +69,17 @@ def said(error: sa.exc.SQLAlchemyError) -> str:
     return f"{text}; see `df`, what else has the job table open, and to whom it belongs"
 
 
+def unusable(error: sa.exc.SQLAlchemyError, embedded: Path) -> Exception:
+    """Return with what a service ends that cannot wait for its table; a bug as it is."""
+    cause = getattr(error, "orig", None)
+    if damage.is_damage(cause):
+        return SpoolError(f"the job table {embedded} is damaged: {cause}", damage.REMEDY)
+    if isinstance(error, TROUBLES):
+        text, _, remedy = said(error).partition("; ")
+        return SpoolError(f"the job table cannot be written: {text}", remedy)
+    return error
+
+
 def place(service: Service, embedded: Path) -> Path | str:
     """Return where the job table is: the spool's own file, unless an address is configured."""
     return service.database.get_secret_value() or embedded

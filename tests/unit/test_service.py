@@ -1,0 +1,51 @@
+"""How the service begins where its job table does not let it; the rest is in the e2e tests."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from jobs_made import claim, submit
+
+from dicom_printer.config import Config
+from dicom_printer.errors import SpoolError
+from dicom_printer.jobs import look
+from dicom_printer.jobs.nodes import Node
+from dicom_printer.jobs.store import Store
+from dicom_printer.service import Service, _look_after
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (
+            sqlite3.OperationalError("database or disk is full"),
+            SpoolError,
+            "disk is full; see `df`",
+        ),
+        (sqlite3.ProgrammingError("no such column"), sa.exc.ProgrammingError, "no such column"),
+    ],
+)
+def test_table_that_cannot_be_written_when_the_service_begins(
+    error: sqlite3.Error, raised: type[Exception], said: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full(_self: Node) -> None:
+        kind = getattr(sa.exc, type(error).__name__)
+        raise kind("UPDATE node", {}, error)
+
+    monkeypatch.setattr(Node, "join", full)
+    config = Config.model_validate({"service": {"spool": tmp_path / "spool"}})
+    with pytest.raises(raised, match=said):
+        Service(config).run()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_table_that_is_damaged_holds_no_job(store: Store) -> None:
+    submit(store, 1)
+    running = claim(store)
+    damage = sqlite3.DatabaseError("database disk image is malformed")
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    with pytest.raises(sa.exc.DatabaseError):
+        _look_after(running, sa.exc.DatabaseError("UPDATE job", {}, damage))
+    assert [job["state"] for job in look.listing(store)] == ["running"]
