@@ -198,6 +198,7 @@ class Printer(Table):
     location: str = ""
     workflow: str
     ask: list[str] = []
+    shared: bool = False
     hot_folders: list[Path] = []
 
 

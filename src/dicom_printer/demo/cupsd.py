@@ -81,6 +81,8 @@ class PrivateCups:
     spool : Path, optional
         Handed to the backend as ``DICOM_PRINTER_SPOOL``, over whatever the queues' device
         URIs say. Normally left out: the URI says it.
+    conf : str
+        More lines for ``cupsd.conf``; ``Listen`` opens a TCP port to whoever can reach it.
 
     Attributes
     ----------
@@ -92,8 +94,9 @@ class PrivateCups:
         The environment for programs that are to talk to it.
     """
 
-    def __init__(self, spool: Path | None = None) -> None:
+    def __init__(self, spool: Path | None = None, conf: str = "") -> None:
         self._spool = spool
+        self._conf = conf
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -199,7 +202,9 @@ class PrivateCups:
         if self._spool is not None:
             conf += f"SetEnv DICOM_PRINTER_SPOOL {self._spool}\n"
         (root / "etc" / "cups-files.conf").write_text(conf)
-        (root / "etc" / "cupsd.conf").write_text(_CUPSD_CONF.format(socket=self.socket))
+        (root / "etc" / "cupsd.conf").write_text(
+            _CUPSD_CONF.format(socket=self.socket) + self._conf
+        )
 
     def _launch(self) -> None:
         etc = self.directory / "etc"

@@ -84,7 +84,7 @@ def install(queue: Queue, server: str | None = None) -> Literal["created", "upda
             )
         cups.setPrinterErrorPolicy(queue.name, "stop-printer")
         cups.setPrinterOpPolicy(queue.name, _op_policy(_attributes(cups, queue.name)))
-        cups.setPrinterShared(queue.name, False)
+        cups.setPrinterShared(queue.name, queue.shared)
         cups.setPrinterJobSheets(queue.name, "none", "none")
         cups.enablePrinter(queue.name)
         cups.acceptJobs(queue.name)
@@ -180,7 +180,7 @@ def _wanted(found: dict[str, Any], queue: Queue) -> dict[str, Any]:
         "printer-location": queue.location,
         "printer-error-policy": "stop-printer",
         "printer-op-policy": _op_policy(found),
-        "printer-is-shared": False,
+        "printer-is-shared": queue.shared,
         "job-sheets-default": ("none", "none"),
     }
 

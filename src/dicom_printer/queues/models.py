@@ -29,6 +29,8 @@ class Queue:
         DICOM keywords that become fields in the print dialog.
     spool : Path
         The spool directory that the backend hands the documents to.
+    shared : bool
+        Whether CUPS takes jobs for it from other hosts, where it listens to them.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Queue:
     location: str
     ask: tuple[str, ...]
     spool: Path
+    shared: bool = False
 
     @property
     def uri(self) -> str:
@@ -52,6 +55,7 @@ def of(config: Config, name: str) -> Queue:
         location=printer.location,
         ask=tuple(printer.ask),
         spool=config.service.spool,
+        shared=printer.shared,
     )
 
 
