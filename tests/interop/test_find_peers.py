@@ -28,6 +28,7 @@ from scripted_job import job
 
 from dicom_printer import network
 from dicom_printer.actions import Job, query, store
+from dicom_printer.cli.doctor import remotes as doctor
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import NoMatchError, RemoteRefusedError, SeveralMatchesError
 from dicom_printer.pages import Renderer
@@ -57,6 +58,12 @@ def matched(peer: Peer, attributes: dict[str, str], **settings: Any) -> dict[str
     made = job_for(peer, attributes)
     query.run(step(**settings), made)
     return made.attributes
+
+
+def examined(peer: Peer, model: str, **more: Any) -> tuple[str, str]:
+    """Return what ``doctor`` makes of a peer that is queried: grade and words."""
+    (found,) = doctor.query(model, remote(peer, **more), model)
+    return found.grade, found.found
 
 
 # -- worklists --
@@ -178,6 +185,17 @@ def test_none_and_several(worklist: Worklist) -> None:
         matched(peer, {"AccessionNumber": "ACC1"})
     with pytest.raises(SeveralMatchesError, match="more than 1"):
         matched(peer, {"AccessionNumber": "ACC1"}, max_matches=1)
+
+
+def test_doctor_asks_a_worklist_for_nothing(worklist: Worklist) -> None:
+    peer = worklist.has(worklist_entry())
+    grade, said = examined(peer, "worklist", character_set="ISO_IR 192")
+    assert (grade, "ISO_IR 192" in said) == ("fine", True)
+
+
+def test_doctor_sees_a_worklist_that_has_no_entry_for_us(wlm: WlmSCP) -> None:
+    grade, said = examined(wlm, "worklist", ae_title="NOBODY")
+    assert (grade, "a query was not answered" in said) == ("wrong", True)
 
 
 def test_wlmscpfs_was_asked_what_the_configuration_says(wlm: WlmSCP) -> None:
@@ -328,6 +346,10 @@ def archive(request: pytest.FixtureRequest) -> Peer:
     name = "dcmtk" if request.param == "dcmqrscp" else "orthanc"
     peer: Peer = request.getfixturevalue(name)
     return peer
+
+
+def test_doctor_asks_an_archive_for_nothing(archive: Peer) -> None:
+    assert examined(archive, "patient-root")[0] == "fine"
 
 
 def root(level: str, **keys: str) -> query.Settings:

@@ -60,13 +60,14 @@ def init(args: argparse.Namespace) -> int:
         nobody says that it is to go on.
     """
     path: Path = args.config.absolute()
-    if path.exists() and not args.force:
+    replace = args.force or initial.is_example(path)
+    if path.exists() and not replace:
         raise ConfigError(f"{path} is there already", "--force replaces it, and keeps it as .old")
     owner = _owner(args.user)
     can_ask = sys.stdin.isatty() and not args.yes
     answers = _answers(args, can_ask=can_ask)
     healthy = _try_remotes(answers, yes=args.yes, can_ask=can_ask)
-    config = initial.write(path, initial.text(answers), owner, replace=args.force)
+    config = initial.write(path, initial.text(answers), owner, replace=replace)
     print(f"spool {config.service.spool}: of user {owner.pw_name}")
     print(f"{path}: written")
     installed = _install_queue(config, answers.queue)

@@ -124,6 +124,19 @@ def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def is_example(path: Path) -> bool:
+    """Tell whether a configuration is the one that is handed out: no host in it can exist.
+
+    ``.example`` is nobody's (RFC 2606 section 2).
+    """
+    try:
+        found, _ = checks.check(path)
+    except ConfigError:
+        return False
+    hosts = [remote.host for remote in found.remote.values()] if found else []
+    return bool(hosts) and all(host.endswith(".example") for host in hosts)
+
+
 def write(path: Path, content: str, owner: pwd.struct_passwd, *, replace: bool) -> config.Config:
     """Make the spool and put a configuration in its place, whole or not at all.
 

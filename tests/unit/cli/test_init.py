@@ -123,6 +123,15 @@ def test_what_is_there_is_left_alone_and_with_force_kept(
     assert "pacs" in checks.load(CONFIG).remote
 
 
+def test_the_example_that_a_package_brings_gives_way() -> None:
+    example = Path(__file__).parents[3] / "packaging" / "dicom-printer.toml"
+    CONFIG.write_bytes(example.read_bytes())
+    assert run("--pacs-host", "pacs.real", "--pacs-ae-title", "ARCHIVE", "--yes") == 0
+    assert checks.load(CONFIG).remote["pacs"].host == "pacs.real"
+    assert Path("dicom-printer.toml.old").read_bytes() == example.read_bytes()
+    assert run(*PACS, "--yes") == 2, "that one is somebody's"
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

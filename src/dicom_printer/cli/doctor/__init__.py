@@ -13,7 +13,7 @@ from pathlib import Path
 from dicom_printer import checks
 from dicom_printer.cli import output
 from dicom_printer.cli.doctor import machine, places, printing, remotes, unit
-from dicom_printer.cli.doctor.finding import Finding, Grade, fine, whatever, wrong
+from dicom_printer.cli.doctor.finding import Finding, Grade, fine, unseen, whatever, wrong
 from dicom_printer.config import Config
 from dicom_printer.errors import ConfigError
 
@@ -41,7 +41,11 @@ def look(path: Path) -> Iterator[Finding]:
     try:
         config, mistakes = checks.check(path)
     except ConfigError as error:
-        yield wrong("configuration", error.message, "`dicom-printer init` writes a first one")
+        if isinstance(error.__context__, PermissionError):
+            yield unseen("configuration", error.message, "run this as root (sudo)")
+        else:
+            cure = f"{ConfigError.remedy}; `dicom-printer init` writes a first one"
+            yield wrong("configuration", error.message, cure)
     else:
         for mistake in mistakes:
             yield wrong("configuration", f"{path}: {mistake}", ConfigError.remedy)

@@ -7,13 +7,14 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dicom_printer import queues
+from dicom_printer.cli import queue_view
 from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wrong
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.ppd import backend_directory
-from dicom_printer.queues import QueueState
 
 _APPARMOR = Path("/sys/kernel/security/apparmor/profiles")
 _PROFILE = Path("/etc/apparmor.d/usr.sbin.cupsd")
@@ -31,14 +32,14 @@ def look(config: Config) -> Iterator[Finding]:
         return
     yield backend(place / "dicom", backend_directory() / "dicom")
     yield apparmor()
-    try:
-        states = {state.name: state for state in queues.listing()}
-    except QueueError as error:
-        yield wrong("CUPS", error.message, error.remedy)
+    seen = queue_view.seen(config)  # it waits for a CUPS that is silent, but not for ever
+    if seen["error"]:
+        what, _, cure = seen["error"].partition("; ")
+        yield wrong("CUPS", what, cure or "see that it runs (`lpstat -r`), and its error_log")
         return
-    yield fine("CUPS", f"answers; {len(states)} queues")
+    yield fine("CUPS", "answers")
     for name in config.printer:
-        yield from queue(queues.of(config, name), states.get(name))
+        yield from queue(queues.of(config, name), seen["queues"].get(name))
     try:
         yield from privacy(queues.server_configuration())
     except QueueError:
@@ -75,25 +76,26 @@ def backend(target: Path, source: Path) -> Finding:
     return fine(check, "is there, of this version, mode 0700")
 
 
-def queue(wanted: queues.Queue, state: QueueState | None) -> Iterator[Finding]:
-    """Compare a queue of CUPS with the configuration."""
+def queue(wanted: queues.Queue, seen: dict[str, Any] | None) -> Iterator[Finding]:
+    """Compare a queue of CUPS, as `queue_view.seen` has it, with the configuration."""
     check = f"queue {wanted.name}"
     install = f"`dicom-printer printers install {wanted.name}`"
-    different = queues.differences(wanted)
-    if different is None or state is None:
+    try:
+        different = queues.differences(wanted)
+    except QueueError as error:
+        yield wrong(check, error.message, error.remedy)
+        return
+    if different is None or seen is None:
         yield wrong(check, "is not installed in CUPS", install)
         return
     troubles = []
     if different:
         what = ", ".join(different).replace("PPD", "the fields of its print dialog (PPD)")
         troubles.append(wrong(check, f"is not as the configuration has it: {what}", install))
-    if state.state == "stopped":
-        said = f" ({state.message})" if state.message else ""
-        cure = f"see to it, then `cupsenable {wanted.name}`"
-        troubles.append(wrong(check, f"CUPS has stopped it{said}; {state.jobs} jobs wait", cure))
-    if not state.accepting:
-        troubles.append(wrong(check, "CUPS takes no jobs for it", f"`cupsaccept {wanted.name}`"))
-    yield from troubles or [fine(check, f"{state.state}, as the configuration has it")]
+    for text in queue_view.troubles({wanted.name: seen}):
+        what, _, cure = text.removeprefix(f"{check}: ").partition("; ")
+        troubles.append(wrong(check, what, cure))
+    yield from troubles or [fine(check, f"{seen['state']}, as the configuration has it")]
 
 
 def privacy(cupsd_conf: str) -> Iterator[Finding]:

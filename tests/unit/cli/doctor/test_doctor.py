@@ -58,6 +58,17 @@ def test_without_a_configuration_the_machine_is_looked_at(looked: list[str]) -> 
     assert looked == ["machine.look"]
 
 
+def test_a_configuration_that_is_not_for_everybody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert main(["doctor"]) == 0
+    assert "not seen configuration: " in capsys.readouterr().out
+
+
 def test_a_mistake_hides_nothing_else(
     looked: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

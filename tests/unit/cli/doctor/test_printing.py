@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from dicom_printer.cli.doctor import printing
 from dicom_printer.cli.doctor.finding import Finding, Grade
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
-from dicom_printer.queues import Queue, QueueState
+from dicom_printer.queues import Queue
 
 QUEUE = Queue("P", "P", "", (), Path("/spool"))
 DISCREET = """
@@ -23,12 +24,8 @@ PreserveJobHistory Off   # nor titles
 """
 
 
-def state(**fields: object) -> QueueState:
-    values: dict[str, object] = {
-        "name": "P", "uri": "dicom:/s", "info": "", "state": "idle", "message": "",
-        "accepting": True, "jobs": 0, "ours": True,
-    }  # fmt: skip
-    return QueueState(**(values | fields))  # type: ignore[arg-type]
+def seen(**fields: object) -> dict[str, Any]:
+    return {"state": "idle", "accepting": True, "jobs": 0, "message": ""} | fields
 
 
 @pytest.fixture
@@ -81,7 +78,7 @@ def test_a_backend_of_another_owner(installed: tuple[Path, Path]) -> None:
         (
             [],
             {"state": "stopped", "message": "spool", "jobs": 2, "accepting": False},
-            ["CUPS has stopped it (spool); 2 jobs wait", "CUPS takes no jobs for it"],
+            ["CUPS has stopped it (spool)", "CUPS takes no jobs for it"],
         ),
         (None, {}, ["is not installed in CUPS"]),
     ],
@@ -91,9 +88,18 @@ def test_a_queue(
     said: list[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(queues, "differences", lambda _: different)
-    found = list(printing.queue(QUEUE, state(**fields)))
+    found = list(printing.queue(QUEUE, seen(**fields)))
     assert [f.found for f in found] == said
     assert all((f.grade is Grade.FINE) == (not f.remedy) for f in found)
+
+
+def test_a_queue_of_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Queue) -> list[str]:
+        raise QueueError("the queue P in CUPS belongs to another program", "rename it")
+
+    monkeypatch.setattr(queues, "differences", refuse)
+    (found,) = printing.queue(QUEUE, None)
+    assert (found.grade, found.remedy) == (Grade.WRONG, "rename it")
 
 
 def grades(found: list[Finding]) -> list[Grade]:
@@ -138,7 +144,7 @@ def test_without_cups_and_with_one_that_does_not_answer(
     monkeypatch.setattr(queues, "cups_backends", lambda: None)
     assert grades(list(printing.look(config))) == [Grade.WARNING]
 
-    def refuse() -> list[QueueState]:
+    def refuse() -> Any:
         raise QueueError("CUPS cannot be reached")
 
     monkeypatch.setattr(queues, "cups_backends", lambda: tmp_path)
