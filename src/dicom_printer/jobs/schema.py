@@ -88,7 +88,8 @@ job = sa.Table(
         unique=True,
         **_where(CONNECTED),
     ),
-    sa.Index("due", "state", "remote", "failures", "seq"),
+    # Not by state first: SQLite would take it for every question about what is ready.
+    sa.Index("of_remote", "remote", "state"),
     # All that the dispatcher asks: what it looks for is found without a look at those rows.
     sa.Index("waiting", "failures", "seq", "remote", **_where(WAITING)),
     sa.Index(

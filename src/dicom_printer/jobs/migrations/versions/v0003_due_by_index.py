@@ -13,7 +13,9 @@ _SUSPENDED = sa.text("state = 'ready' AND not_before IS NOT NULL")
 
 
 def upgrade() -> None:
-    """Add the indexes."""
+    """Add the indexes, and take the old one away: SQLite would go on using it."""
+    op.drop_index("due", "job")
+    op.create_index("of_remote", "job", ["remote", "state"])
     op.create_index(
         "waiting",
         "job",
