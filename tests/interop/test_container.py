@@ -1,7 +1,7 @@
 """packaging/container: linted, and what can be run of it without a container is run.
 
-The image itself is built nowhere here; the cupsd of the container runs with its own
-configuration, without root, and only the paths are those of the test.
+The image itself is built nowhere here. The service runs as it would there: a user without a
+name, no capabilities, a read-only root; the cupsd with its own configuration, without root.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pytest
 import yaml
 from cups_fixtures import entries, make_spool, ticket_of, wait_for
 from programs import require
+from real_peers import storescp
 
 from dicom_printer import checks
 
@@ -180,3 +181,83 @@ def test_its_cupsd_prints_without_root(
     (entry,) = entries(cups.spool)
     assert ["PatientID", "4711"] in ticket_of(entry)["options"]
     assert (entry / "document.pdf").read_bytes() == pdf.read_bytes()
+
+
+READ_ONLY = """
+set -eu
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -o remount,ro,bind /
+if touch /var/tmp/written 2>/dev/null; then exit 9; fi
+shift
+exec setpriv --reuid=10104 --regid=10104 --clear-groups --bounding-set=-all --inh-caps=-all \\
+    --no-new-privs "$@"
+"""
+CONFIG = """
+[service]
+spool = "spool"
+
+[remote.pacs]
+ae_title = "STORESCP"
+host = "127.0.0.1"
+port = {port}
+
+[printer.P]
+workflow = "p"
+
+[[workflow.p]]
+action = "store"
+remote = "pacs"
+"""
+
+
+def confined(place: Path, *command: str) -> list[str]:
+    """What runs a command on a root that is read-only but for a directory, without any right."""
+    return ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(place), *command]
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory of the container's user."""
+    require("unshare", "setpriv", "storescp")
+    made = Path(tempfile.mkdtemp(prefix="dp-container-", dir="/tmp"))
+    (made / "tmp").mkdir()
+    (made / "spool").mkdir(mode=0o700)
+    try:
+        if os.geteuid() == 0:
+            for path in (made, made / "tmp", made / "spool"):
+                os.chown(path, 10104, 10104)
+        tried = confined(made, sys.executable, "-c", "import dicom_printer")
+        if subprocess.run(tried, capture_output=True, timeout=60, check=False).returncode != 0:
+            pytest.skip("needs root, mount namespaces, and a repository that others may read")
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def test_the_service_needs_no_root_no_capability_and_writes_to_the_spool_alone(
+    place: Path, tmp_path: Path
+) -> None:
+    env = {**os.environ, "TMPDIR": str(place / "tmp"), "HOME": "/nonexistent"}
+    program = [sys.executable, "-m", "dicom_printer"]
+    config = ["--config", str(place / "dicom-printer.toml")]
+    pdf = documents.report(place / "report.pdf", pages=2)
+    with storescp(tmp_path / "store") as store:
+        (place / "dicom-printer.toml").write_text(CONFIG.format(port=store.port))
+        with (place / "log").open("wb") as log:
+            serve = confined(place, *program, "serve", *config)
+            service = subprocess.Popen(serve, env=env, cwd=place, stdout=log, stderr=log)
+        try:
+            ready = b"serving the spool"
+            wait_for(lambda: ready in (place / "log").read_bytes(), "the service", 60)
+            verb = [*program, "submit", *config, str(pdf), "-p", "P", "--wait"]
+            submit = confined(place, *verb)
+            done = subprocess.run(submit, env=env, capture_output=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stderr
+            assert len(store.files()) == 2
+            service.terminate()
+            assert service.wait(60) == 0
+        finally:
+            service.kill()
+            service.wait(20)
+    assert not list((place / "tmp").iterdir())
