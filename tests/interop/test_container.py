@@ -100,6 +100,7 @@ def test_the_configuration_is_in_order_and_names_the_peers(monkeypatch: pytest.M
     monkeypatch.setenv("DB_PASSWORD", "secret")
     config = checks.load(PLACE / "dicom-printer.toml")
     assert {remote.host for remote in config.remote.values()} <= set(COMPOSE["services"])
+    assert all(printer.shared for printer in config.printer.values()), "all print from outside"
     assert "@db/" in config.service.database.get_secret_value()
     assert "db" in COMPOSE["services"]
     mounted = COMPOSE["services"]["service"]["volumes"]
