@@ -175,3 +175,20 @@ def test_without_pycups_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "cups", None)
     with pytest.raises(QueueError, match=r"pip install \"dicom-printer\[cups\]\""):
         queues.listing()
+
+
+def test_what_a_queue_lacks_is_named(private_cups: PrivateCups, tmp_path: Path) -> None:
+    server = str(private_cups.socket)
+    wanted = Queue("Compared", "Compared", "", ("PatientID",), tmp_path)
+    assert queues.differences(wanted, server) is None
+    queues.install(wanted, server)
+    assert queues.differences(wanted, server) == []
+    other = Queue("Compared", "Other", "", ("StudyID",), tmp_path)
+    assert queues.differences(other, server) == ["printer-info", "PPD"]
+    private_cups.run("lpadmin", "-p", "Compared", "-o", "printer-error-policy=retry-job")
+    assert queues.differences(wanted, server) == ["printer-error-policy"]
+
+
+def test_the_configuration_of_the_server(private_cups: PrivateCups) -> None:
+    text = queues.server_configuration(str(private_cups.socket))
+    assert "PreserveJobFiles No" in text.splitlines()
