@@ -49,17 +49,17 @@ def main() -> None:
 def measure_heaps(figures: Figures, folder: Path, page: Path) -> None:
     """Measure many small jobs, and the service at rest."""
     jobs, turns = (100, 5) if figures.short else (1000, 50)
-    waiting = 200 if figures.short else 10_000
+    waiting = 400 if figures.short else 10_000
     for turn in range(1 if figures.short else 3):
         figures.loop.append(heaps.loop(folder / f"loop-{turn}", page, turns) / turns)
         figures.heap.append(heaps.heap(folder / f"heap-{turn}", page, jobs) / jobs)
         say(f"a job: shell {figures.loop[-1]:.3f} s, ours {figures.heap[-1]:.4f} s")
-        for n in (100, waiting):
-            seconds = heaps.waiting(folder / f"waiting-{n}-{turn}", page, n, 80) / 80
-            figures.waiting.setdefault(n, []).append(seconds)
-            say(f"a job while {n} wait: {seconds:.4f} s")
+    for n in (200, waiting):
+        seconds = heaps.waiting(folder / f"waiting-{n}", page, n, 60, 3)
+        figures.waiting[n] = [each / 60 for each in seconds]
+        say(f"a job while {n} wait: {figures.waiting[n][0]:.4f} s")
     figures.idle = heaps.idle(folder / "idle", page, 5 if figures.short else 60)
-    figures.looking = heaps.looking(folder / "looking", page, waiting)
+    figures.looking = heaps.looking(folder / f"waiting-{waiting}")
     say(f"at rest: {figures.idle}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import time
@@ -45,11 +46,11 @@ def loop(folder: Path, page: Path, jobs: int) -> float:
         return time.monotonic() - begin
 
 
-def waiting(folder: Path, page: Path, jobs: int, measured: int) -> float:
-    """Return the seconds for `measured` jobs, while as many as `jobs` wait in all.
+def waiting(folder: Path, page: Path, jobs: int, measured: int, times: int) -> list[float]:
+    """Return the seconds for `measured` jobs, `times` in a row, out of so many that wait.
 
     They are handed over and taken in before the service starts; the clock runs from the
-    first page at the store.
+    first page at the store. The spool stays, with those that still wait.
     """
     with ExitStack() as stack:
         store = stack.enter_context(Store(folder / "received"))
@@ -57,8 +58,9 @@ def waiting(folder: Path, page: Path, jobs: int, measured: int) -> float:
         take_in(service, page, jobs)
         service.start()
         stack.callback(service.stop)
-        first, last = store.wait(measured + 1)
-        return last - first
+        store.wait(measured * times + 1)
+        marks = store.times[::measured][: times + 1]
+        return [b - a for a, b in itertools.pairwise(marks)]
 
 
 def take_in(service: Service, page: Path, jobs: int) -> None:
@@ -107,10 +109,9 @@ def _rest(service: Service, seconds: float, when: str) -> dict[str, float]:
     return {f"CPU {when}": share, f"MB {when}": measure.pss_mb(service.pid)}
 
 
-def looking(folder: Path, page: Path, jobs: int) -> dict[str, list[Run]]:
-    """Return what `status`, `jobs` and `show` take with so many jobs in the table."""
+def looking(folder: Path) -> dict[str, list[Run]]:
+    """Return what `status`, `jobs` and `show` take in the spool that :func:`waiting` left."""
     service = Service(folder, {"bench": (1, "jpeg 150")})
-    take_in(service, page, jobs)
     one = next(iter(Spool(service.spool).adopted()))
     verbs = {"status": ["status"], "jobs": ["jobs"], "show": ["show", one]}
     return {name: [_verb(service, verb) for _ in range(5)] for name, verb in verbs.items()}

@@ -160,7 +160,7 @@ def _goals(figures: Figures) -> list[list[str]]:
         few, many = figures.waiting.values()
         n = max(figures.waiting)
         slower = Spread([b / a for a, b in zip(few, many, strict=True)])
-        at_most(f"a job while {n} wait / while 100 wait", 1.2, slower)
+        at_most(f"a job while {n} wait / while {min(figures.waiting)} wait", 1.2, slower)
         at_most("at rest, % of a core", 0.1, Spread([100 * figures.idle["CPU fresh"]]))
         at_most("at rest, MB", 80, Spread([figures.idle["MB fresh"]]))
         used = Spread([run.cpu for run in figures.looking["status"]])
