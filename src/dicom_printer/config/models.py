@@ -151,7 +151,7 @@ class Network(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
-    keep_open: Shortly = 0.0
+    keep_open: Shortly = 2.0
     transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
     implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
     implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
@@ -175,7 +175,7 @@ class Remote(Table):
     max_pdu: PDUSize = 16384
     association_timeout: Duration = 30.0
     dimse_timeout: Duration = 60.0
-    keep_open: Shortly = 0.0
+    keep_open: Shortly = 2.0
     transfer_syntaxes: TransferSyntaxes = get_args(TransferSyntax)
     implementation_class_uid: UIDText = IMPLEMENTATION_CLASS_UID
     implementation_version_name: VersionName = IMPLEMENTATION_VERSION_NAME
