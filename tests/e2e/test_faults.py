@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,15 @@ def test_database_damaged_while_the_service_runs(service: RunningService, scp: G
     scp.gate.set()
     process = service.process
     assert process is not None
-    assert process.wait(60) == 3, service.tail()
+    more = 0
+    while process.poll() is None:
+        # What SQLite has in memory serves on: only new work makes it read the damage.
+        more += 1
+        assert more < 30, service.tail()
+        submit(service, f"more-{more}")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+    assert process.returncode == 3, service.tail()
     assert "dicom-printer recover" in service.tail()
     assert "Traceback" not in service.tail().partition("is damaged")[2]
     service.process = None
@@ -147,11 +156,11 @@ def test_database_damaged_while_the_service_runs(service: RunningService, scp: G
     assert "dicom-printer recover" in looked.stderr
     said = service.cli("recover").stdout
     assert "is damaged" in said
-    assert "rebuilt: 1 done" in said
+    assert re.search(r"rebuilt: [1-9]\d* done", said), said
     service.start()
-    service.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
-    assert len(scp.requests_by_uid()) == 2 * PAGES
-    assert sum(scp.requests_by_uid().values()) == 2 * PAGES
+    service.wait_until(lambda jobs: len(jobs) == 2 + more and all_done(jobs))
+    assert len(scp.requests_by_uid()) == (2 + more) * PAGES
+    assert sum(scp.requests_by_uid().values()) == (2 + more) * PAGES
 
 
 def test_service_does_not_start_on_a_damaged_database(
