@@ -119,11 +119,14 @@ def test_store_switched_off_and_on(tmp_path: Path) -> None:
             assert printer["suspended"] + printer["ready"] + printer["running"] == 10
             assert "no TCP connection" in printer["last_error"]
             assert "down" in service.cli("status").stdout
+            said = service.spool / "notices.json"
+            service.wait_until(lambda _: "pacs has not answered" in said.read_text())
 
             peer.start()
             service.wait_until(lambda jobs: states(jobs) == {"done"})
             assert len(peer.files()) == 10
             service.cli("status", "--check")
+            service.wait_until(lambda _: said.read_text() == "{}")
 
 
 def test_silent_remote_costs_one_attempt_in_turn_and_not_one_for_each_job(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_what_is_installed_is_ready_to_print(server: str) -> None:
         {"info": "other"},
         {"location": "elsewhere"},
         {"spool": Path("/srv/other")},
+        {"shared": True},
     ],
 )
 def test_each_change_is_an_update(server: str, change: dict[str, object]) -> None:
