@@ -90,7 +90,8 @@ def test_200_files_at_once_and_one_written_slowly(
             (outside / f"{number}.pdf").rename(inbox / f"{number}.pdf")
     writer.join()
     jobs = service.wait_until(
-        lambda jobs: len(jobs) > MANY and all(job["state"] == "done" for job in jobs)
+        lambda jobs: len(jobs) > MANY and all(job["state"] == "done" for job in jobs),
+        timeout=240,
     )
     titles = Counter(job["title"] for job in jobs)
     assert titles == Counter([*(str(number) for number in range(MANY)), "slow"])
