@@ -111,7 +111,7 @@ class Scans:
             if self._pdf is None:
                 self._pdf = pikepdf.Pdf.open(self._path)
             page = self._pdf.pages[number - 1]
-            if "/UserUnit" in page.obj or _spaces_replaced(page):
+            if "/UserUnit" in page.obj or _spaces_replaced(page) or _transferred(page):
                 return False
             raw = bytes(image.get_data())
             same = [x for x in _images(page) if x.read_raw_bytes() == raw]
@@ -172,6 +172,15 @@ def _spaces_replaced(page: pikepdf.Page) -> bool:
     """Tell whether the page says what its device's colours are (ISO 32000 section 8.6.5.6)."""
     spaces: Any = page.resources.get("/ColorSpace", {})
     return any(name.startswith("/Default") for name in spaces)
+
+
+def _transferred(page: pikepdf.Page) -> bool:
+    """Tell whether a state of the page has a transfer function (ISO 32000 section 10.5).
+
+    PDFium applies it to images, and does not say so: it may make a negative of one.
+    """
+    states: Any = page.resources.get("/ExtGState", {})
+    return any("/TR" in state or "/TR2" in state for state in states.values())
 
 
 def _plain(image: pikepdf.Stream, found: jpeg.Header) -> bool:

@@ -159,6 +159,15 @@ def see_through(pdf: pikepdf.Pdf) -> None:
     pdf.pages[0].Contents = pdf.make_stream(b"q /G gs %f 0 0 %f 0 0 cm /Im0 Do Q" % PAPER)
 
 
+def transferred(key: str) -> Change:
+    def change(pdf: pikepdf.Pdf) -> None:
+        negative = Dictionary(FunctionType=2, Domain=[0, 1], C0=[1], C1=[0], N=1)
+        pdf.pages[0].Resources.ExtGState = Dictionary(G=Dictionary({key: negative}))
+        pdf.pages[0].Contents = pdf.make_stream(b"q /G gs %f 0 0 %f 0 0 cm /Im0 Do Q" % PAPER)
+
+    return change
+
+
 def annotated(pdf: pikepdf.Pdf) -> None:
     note = Dictionary(Type=Name.Annot, Subtype=Name.Square, Rect=[10, 10, 90, 90], C=[1, 0, 0])
     pdf.pages[0].Annots = pdf.make_indirect(Array([pdf.make_indirect(note)]))
@@ -190,6 +199,8 @@ CHANGES: dict[str, Change] = {
     "drawn twice": draws(b"q %f 0 0 %f 0 0 cm /Im0 Do /Im0 Do Q" % PAPER),
     "of a layer": layered,
     "see-through": see_through,
+    "a negative by its transfer function": transferred("/TR"),
+    "the same by the newer key": transferred("/TR2"),
     "with an annotation": annotated,
     "soft mask": masked("/SMask"),
     "mask": masked("/Mask"),
