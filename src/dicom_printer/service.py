@@ -279,16 +279,18 @@ class Service:
     def _keep_house(self) -> None:
         """Forget the jobs that ended long ago: first their documents, then their rows."""
         limit = self._store.clock() - self._config.service.keep
-        while ids := table.finished_before(self._store, limit):
+        if ids := table.finished_before(self._store, limit):
             # A row without its directory is forgotten; a directory without its row would be
             # taken for a job that just came in.
             gone = [job_id for job_id in ids if self._spool.remove(job_id)]
             table.forget(self._store, gone)
-            self._node.turn()  # so many may take long
-            if len(gone) < len(ids):
-                logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
-                             self._spool.root)  # fmt: skip
-                break
+            if len(gone) == len(ids):
+                # The rest at the next turns: a month's jobs take longer than the watchdog waits,
+                # and jobs that are due, the lease and a stop do not wait for them either.
+                self._next_housekeeping = 0.0
+                return
+            logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
+                         self._spool.root)  # fmt: skip
         if self._store.shared:
             self._intake.mend_soon()  # a node that could not write the table may have left
         nodes.forget(self._store, limit)
