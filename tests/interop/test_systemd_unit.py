@@ -31,3 +31,8 @@ def test_its_exposure_stays_below_two() -> None:
     # In tenths of a point: it ends with 1 where the unit is more exposed.
     done = analyze("security", "--offline=true", "--threshold=20", str(UNIT))
     assert done.returncode == 0, done.stdout
+
+
+def test_a_start_has_the_time_to_rebuild_a_job_table() -> None:
+    # A hundred thousand rows, each synced to a disk that takes 15 ms for that.
+    assert "\nTimeoutStartSec=30min\n" in UNIT.read_text()
