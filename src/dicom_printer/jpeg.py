@@ -11,6 +11,9 @@ SOF0, SOF1, SOF3 = 0xC0, 0xC1, 0xC3
 
 _SOI, _EOI, _SOS, _APP14 = 0xD8, 0xD9, 0xDA, 0xEE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MOST = 4096
+"""So many segments and fill bytes are read: a hostile stream has millions, each of which would
+cost the service, which looks at a worker's frames as well, a hundred bytes of memory."""
 _ADOBE = b"Adobe"
 _TRANSFORM = 11
 """Where an Adobe segment says how the colours were transformed."""
@@ -77,7 +80,9 @@ def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
     if bytes(data[:2]) != bytes((0xFF, _SOI)):
         raise ValueError("the JPEG stream has no beginning")
     at = 2
-    while at + 4 <= len(data):
+    for _ in range(_MOST):
+        if at + 4 > len(data):
+            return
         if data[at] != 0xFF:
             raise ValueError("the JPEG stream has no marker where one is due")
         marker = data[at + 1]
@@ -91,6 +96,7 @@ def _segments(data: bytes | memoryview) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError("the JPEG stream has a segment without end")
         yield marker, at, bytes(data[at + 4 : at + 2 + length])
         at += 2 + length
+    raise ValueError("the JPEG stream has too many segments in front of its first scan")
 
 
 def _frame(

@@ -58,6 +58,14 @@ def test_what_is_no_stream(data: bytes) -> None:
         jpeg.header(data)
 
 
+@pytest.mark.parametrize("piece", [b"\xff\xfe\x00\x02", b"\xff"], ids=["segments", "fill"])
+def test_headers_without_end_are_not_read_to_it(piece: bytes) -> None:
+    data = stream()
+    jpeg.header(data[:2] + piece * 300 + data[2:])
+    with pytest.raises(ValueError, match="JPEG"):
+        jpeg.header(data[:2] + piece * 5000 + data[2:])
+
+
 @given(st.binary(max_size=200), st.integers(0, 600))
 def test_any_bytes_end_in_a_header_or_in_the_error(junk: bytes, at: int) -> None:
     good = stream()
