@@ -90,7 +90,7 @@ def _paths(check: str, unit: dict[str, str], config: Config) -> Iterator[Finding
         elif unit.get("ProtectSystem") == "strict" and not allowed:
             yield wrong(
                 check, f"does not let the service write to {place}",
-                f"{_OVERRIDE}`ReadWritePaths={place}` under [Service], then restart it",
+                f"{_OVERRIDE}`ReadWritePaths=-{place}` under [Service], then restart it",
             )  # fmt: skip
 
 

@@ -53,6 +53,13 @@ def test_a_unit_that_does_not(tmp_path: Path, properties: dict[str, str], said: 
         assert all(f.grade is Grade.WRONG and f.remedy for f in found)
 
 
+def test_what_a_unit_may_write_may_be_missing(tmp_path: Path) -> None:
+    (spool, _) = unit.suits(shown(tmp_path, ReadWritePaths="/srv"), config(tmp_path))
+    assert f"`ReadWritePaths=-{tmp_path}`" in spool.remedy
+    (found,) = unit.suits(shown(tmp_path, ReadWritePaths=f"-{tmp_path}"), config(tmp_path))
+    assert found.grade is Grade.FINE
+
+
 def test_a_hot_folder_below_home(tmp_path: Path) -> None:
     given = config(tmp_path)
     given.printer["P"].hot_folders[:] = [Path("/home/x/scans")]
