@@ -37,6 +37,30 @@ def test_the_version_is_that_of_the_program() -> None:
     assert first.startswith(f"dicom-printer ({__version__}) ")
 
 
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_purge_leaves_a_spool_that_is_a_mount(mounted: bool, tmp_path: Path) -> None:
+    """It may be a share, with the jobs of other nodes."""
+    spool, programs = tmp_path / "spool", tmp_path / "bin"
+    (spool / "jobs").mkdir(parents=True)
+    programs.mkdir()
+    # `sh` and `rm` are the system's; of what else it calls there is nothing but this.
+    answers = {"mountpoint": 0 if mounted else 1, "deluser": 0}
+    for name, code in answers.items():
+        (programs / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (programs / name).chmod(0o755)
+    for name in ("sh", "rm"):
+        (programs / name).symlink_to(f"/bin/{name}")
+    text = (DEBIAN / "dicom-printer.postrm").read_text()
+    text = text.replace("/var/spool/dicom-printer", "@spool").replace("/etc/", "@etc/")
+    assert "/var/" not in text.replace("/var/cache/cups/", "")  # nothing of this machine's
+    script = tmp_path / "postrm"
+    script.write_text(text.replace("@spool", str(spool)).replace("@etc", str(tmp_path / "etc")))
+    subprocess.run(
+        ["/bin/sh", script, "purge"], check=True, timeout=60, env={"PATH": str(programs)}
+    )
+    assert (spool / "jobs").exists() is mounted
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_the_scripts_are_shell(script: Path) -> None:
     run("sh", "-n", script)
