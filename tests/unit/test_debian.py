@@ -37,6 +37,29 @@ def test_the_version_is_that_of_the_program() -> None:
     assert first.startswith(f"dicom-printer ({__version__}) ")
 
 
+def test_a_removal_stops_the_queues(tmp_path: Path) -> None:
+    """One that goes on without its backend leaves each of its jobs stopped, for good."""
+    said = "device for Q1: dicom:/spool\\ndevice for Other: ipp://x/\\ndevice for Q2: dicom:/spool"
+    answers = {
+        "lpstat": f"printf '{said}\\n'",
+        "cupsdisable": f'for queue; do :; done; echo "$queue" >> {tmp_path}/disabled',
+        "timeout": 'shift; "$@"',
+        "py3clean": "exit 0",
+    }
+    for name, what in answers.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{what}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "sed").symlink_to("/bin/sed")
+    text = (DEBIAN / "dicom-printer.prerm").read_text().replace("/run/", f"{tmp_path}/run/")
+    script = tmp_path / "prerm"
+    script.write_text(text)
+    for act in ("upgrade", "remove"):
+        assert not (tmp_path / "disabled").exists()
+        env = {"PATH": str(tmp_path)}
+        subprocess.run(["/bin/sh", script, act], check=True, timeout=60, env=env)
+    assert (tmp_path / "disabled").read_text().split() == ["Q1", "Q2"]
+
+
 @pytest.mark.parametrize("mounted", [True, False])
 def test_a_purge_leaves_a_spool_that_is_a_mount(mounted: bool, tmp_path: Path) -> None:
     """It may be a share, with the jobs of other nodes."""
