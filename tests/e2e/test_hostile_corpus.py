@@ -315,7 +315,9 @@ def test_what_is_no_file_stays_out_of_the_spool(corpus: Corpus, tmp_path: Path) 
 
 
 def test_the_service_came_through_all_of_it(
-    corpus: Corpus, record_property: Callable[[str, object], None]
+    corpus: Corpus,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     corpus.check({}, corpus.good())
     jobs = corpus.service.jobs()
@@ -340,7 +342,8 @@ def test_the_service_came_through_all_of_it(
     }
     for name, value in figures.items():
         record_property(name, value)
-    print(f"\nhostile corpus: {sum(corpus.ends.values())} handed over: {figures}")
+    with capsys.disabled():  # what it took is to be seen in each run
+        print(f"\nhostile corpus: {sum(corpus.ends.values())} handed over: {figures}")
     assert corpus.watch.together < BOUND_MIB * MIB
     assert corpus.watch.peak_of_child < CHILD_MIB * MIB
     assert corpus.watch.peak < (SERVICE_MIB + PAGES_MIB) * MIB
