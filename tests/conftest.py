@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from jobs_made import Clock
 from postgres import Postgres
+from somebody_else import python_for_others
 
 from dicom_printer.jobs.database import open_database
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
+
+__all__ = ["python_for_others"]
 
 
 @pytest.fixture(autouse=True)

@@ -51,6 +51,8 @@ class RunningService:
         More of the environment, for the service and for :meth:`cli`.
     name : str
         For the names of the configuration and the log, where several share the directory.
+    python : str
+        The interpreter that runs it and the verbs.
 
     Attributes
     ----------
@@ -66,8 +68,10 @@ class RunningService:
         config: str,
         env: Mapping[str, str] | None = None,
         name: str = "",
+        python: str = sys.executable,
     ) -> None:
         self.directory = directory
+        self.python = python
         self.config = directory / f"dicom-printer{name and '-'}{name}.toml"
         self.spool = directory / "spool"
         self.log = directory / f"service{name and '-'}{name}.log"
@@ -146,7 +150,7 @@ class RunningService:
         return done
 
     def _command(self, verb: str) -> list[str]:
-        return [sys.executable, "-m", "dicom_printer", verb, "--config", str(self.config)]
+        return [self.python, "-m", "dicom_printer", verb, "--config", str(self.config)]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return what ``jobs --json`` says of the job table, oldest first, without a process."""
