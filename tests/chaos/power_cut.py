@@ -166,7 +166,7 @@ class Run:
         config = (self.site / "dicom-printer.toml").read_text()
         made = Sabotaged(self.site, config)
         made.env |= self.recorder.env
-        made.python = self.python
+        made.arguments = self.python
         return made
 
     def submit(self, printer: str) -> str:
@@ -251,10 +251,10 @@ class Run:
 class Sabotaged(RunningService):
     """The service, called in another way."""
 
-    python: list[str]
+    arguments: list[str]
 
     def _command(self, verb: str) -> list[str]:
-        return [sys.executable, *self.python, verb, "--config", str(self.config)]
+        return [self.python, *self.arguments, verb, "--config", str(self.config)]
 
 
 def _contents(spool: Spool, jobs: Iterable[str]) -> Iterable[tuple[str, str]]:
