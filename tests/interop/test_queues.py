@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cups_fixtures import private_cups
+from cups_fixtures import make_spool, private_cups, wait_for
 
 from dicom_printer import queues
 from dicom_printer.demo.cupsd import PrivateCups
@@ -146,6 +146,38 @@ def test_waiting_jobs_are_counted(private_cups: PrivateCups, server: str, tmp_pa
     private_cups.lp("-d", "DICOM_Printer", str(tmp_path / "a"))
     (state,) = queues.listing(server)
     assert (state.jobs, state.state, state.message) == (2, "stopped", "paper is out")
+
+
+def test_jobs_that_wait_for_a_person_are_named_and_brought_back(
+    private_cups: PrivateCups, tmp_path: Path
+) -> None:
+    """Each by the command that `status` gives for it; the queue is idle all the time."""
+    spool = make_spool(tmp_path / "spool")
+    server = str(private_cups.socket)
+    queues.install(Queue("Waits", "Waits", "", (), spool), server)
+    (tmp_path / "a").write_text("x")
+
+    def state() -> QueueState:
+        return next(s for s in queues.listing(server) if s.name == "Waits")
+
+    held = private_cups.lp("-d", "Waits", "-H", "hold", str(tmp_path / "a"))
+    later = private_cups.lp("-d", "Waits", "-H", "weekend", str(tmp_path / "a"))
+    assert (state().state, state().jobs, state().held) == ("idle", 2, (held,)), later
+    backend = private_cups.directory / "bin" / "backend" / "dicom"
+    content = backend.read_bytes()
+    backend.unlink()
+    try:
+        stopped = private_cups.lp("-d", "Waits", str(tmp_path / "a"))
+        wait_for(lambda: state().stopped == (stopped,), "CUPS stops at the job")
+    finally:
+        backend.write_bytes(content)
+        backend.chmod(0o700)
+    assert state().state == "idle"
+    private_cups.run("lp", "-i", f"Waits-{held}", "-H", "resume")
+    private_cups.run("lp", "-i", f"Waits-{stopped}", "-H", "restart")
+    wait_for(lambda: state().jobs == 1, "both are printed")
+    assert (state().held, state().stopped) == ((), ())
+    assert len(list((spool / "incoming").iterdir())) == 2
 
 
 def test_a_name_that_cups_refuses(server: str) -> None:

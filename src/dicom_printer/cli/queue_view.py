@@ -21,7 +21,8 @@ def seen(config: Config) -> dict[str, Any]:
     -------
     dict
         ``error``: why there is nothing to see, "" where CUPS answered. ``queues``: by name, of
-        ours alone, ``state``, ``accepting``, ``jobs`` (that wait in CUPS) and ``message``.
+        ours alone, ``state``, ``accepting``, ``jobs`` (that wait in CUPS), ``held`` and
+        ``stopped`` (the ids of those among them that wait for a person) and ``message``.
     """
     from dicom_printer import queues
 
@@ -48,6 +49,8 @@ def seen(config: Config) -> dict[str, Any]:
                 "state": s.state,
                 "accepting": s.accepting,
                 "jobs": s.jobs,
+                "held": list(s.held),
+                "stopped": list(s.stopped),
                 "message": s.message,
             }
             for s in found.get("states", ())
@@ -70,6 +73,28 @@ def troubles(queues: dict[str, dict[str, Any]]) -> Iterator[str]:
             yield f"queue {name}: CUPS has stopped it{said}; see to it, then `cupsenable` it"
         if not queue["accepting"]:
             yield f"queue {name}: CUPS takes no jobs for it; `cupsaccept` it"
+        if stopped := queue["stopped"]:
+            yield (
+                f"queue {name}: CUPS has stopped at {_jobs(stopped)}, and tries no more; see "
+                "`dicom-printer doctor` and CUPS's error_log, then print it with "
+                f"`lp -i {name}-{stopped[0]} -H restart`, or `cancel {name}-{stopped[0]}`"
+            )
+        if held := queue["held"]:
+            yield (
+                f"queue {name}: CUPS holds {_jobs(held)} until somebody lets it go on; print it "
+                f"with `lp -i {name}-{held[0]} -H resume`, or `cancel {name}-{held[0]}`"
+            )
+
+
+_NAMED = 5
+
+
+def _jobs(numbers: list[int]) -> str:
+    """Return "job 3", or "2 jobs (3, 4)"; ids of CUPS, for they never came to us."""
+    if len(numbers) == 1:
+        return f"job {numbers[0]}"
+    more = ", …" if len(numbers) > _NAMED else ""
+    return f"{len(numbers)} jobs ({', '.join(map(str, numbers[:_NAMED]))}{more})"
 
 
 def printed(found: dict[str, Any]) -> Any:
@@ -79,9 +104,17 @@ def printed(found: dict[str, Any]) -> Any:
     if not found["queues"]:
         return "queues    CUPS has none of ours; `dicom-printer printers install` makes them"
     return output.table(
-        ["queue", "in CUPS", "accepts jobs", "waiting in CUPS", "message"],
+        ["queue", "in CUPS", "accepts jobs", "waiting in CUPS", "held", "stopped", "message"],
         [
-            (name, q["state"], "yes" if q["accepting"] else "no", q["jobs"] or "", q["message"])
+            (
+                name,
+                q["state"],
+                "yes" if q["accepting"] else "no",
+                q["jobs"] or "",
+                len(q["held"]) or "",
+                len(q["stopped"]) or "",
+                q["message"],
+            )
             for name, q in found["queues"].items()
         ],
     )

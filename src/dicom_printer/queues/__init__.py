@@ -8,7 +8,7 @@ threads share one.
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -37,6 +37,9 @@ _STATES: dict[int, Literal["idle", "processing", "stopped"]] = {
     4: "processing",
     _STOPPED: "stopped",
 }
+_JOB_HELD, _JOB_STOPPED = 4, 6  # job-state, RFC 8011 section 5.3.7
+# job-hold-until: what no clock brings back. Other values are an hour or a part of the day.
+_HELD_FOR_GOOD = {"indefinite", "auth-info-required"}
 _NOT_FOUND = 404  # HTTP, for a queue without a PPD
 _COMPARED = (
     "device-uri",
@@ -152,14 +155,18 @@ def listing(server: str | None = None) -> list[QueueState]:
     with _connection(server) as cups:
         printers: dict[str, dict[str, Any]] = cups.getPrinters()
         # pycups lists no job whose id was not asked for.
-        jobs = cups.getJobs(requested_attributes=["job-id", "job-printer-uri"]).values()
-    waiting = Counter(str(job.get("job-printer-uri", "")).rpartition("/")[2] for job in jobs)
+        wanted = ["job-id", "job-printer-uri", "job-state", "job-hold-until"]
+        jobs: dict[int, dict[str, Any]] = cups.getJobs(requested_attributes=wanted)
+    waiting: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for number, job in jobs.items():
+        waiting[str(job.get("job-printer-uri", "")).rpartition("/")[2]][number] = job
     return [_state(name, printers[name], waiting[name]) for name in sorted(printers)]
 
 
-def _state(name: str, attributes: dict[str, Any], jobs: int) -> QueueState:
+def _state(name: str, attributes: dict[str, Any], jobs: dict[int, dict[str, Any]]) -> QueueState:
     uri = str(attributes.get("device-uri", ""))
     ours = uri.startswith(SCHEME)
+    held = {n: job for n, job in jobs.items() if job.get("job-state") == _JOB_HELD}
     return QueueState(
         name=name,
         uri=uri if ours else uri.partition(":")[0] + ":",
@@ -167,8 +174,10 @@ def _state(name: str, attributes: dict[str, Any], jobs: int) -> QueueState:
         state=_STATES.get(attributes.get("printer-state", _STOPPED), "stopped"),
         message=str(attributes.get("printer-state-message", "")),
         accepting=not attributes.get("printer-type", _REJECTING) & _REJECTING,
-        jobs=jobs,
+        jobs=len(jobs),
         ours=ours,
+        held=tuple(sorted(n for n in held if held[n].get("job-hold-until") in _HELD_FOR_GOOD)),
+        stopped=tuple(sorted(n for n in jobs if jobs[n].get("job-state") == _JOB_STOPPED)),
     )
 
 

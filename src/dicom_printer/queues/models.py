@@ -68,7 +68,11 @@ class QueueState:
     uri : str
         The device URI; of a queue that is not ours only the scheme, the rest may hold a password.
     jobs : int
-        How many jobs are waiting in CUPS or being printed.
+        How many jobs are waiting in CUPS or being printed, the following among them.
+    held : tuple of int
+        Ids of the jobs that CUPS keeps until a person lets them go on; not those of a later hour.
+    stopped : tuple of int
+        Ids of the jobs at which CUPS has stopped; it never tries them again by itself.
     ours : bool
         Whether our backend is behind it.
     """
@@ -81,6 +85,8 @@ class QueueState:
     accepting: bool
     jobs: int
     ours: bool
+    held: tuple[int, ...] = ()
+    stopped: tuple[int, ...] = ()
 
 
 def cups_backends() -> Path | None:

@@ -30,10 +30,19 @@ def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.Monkey
     states = [queue(state="processing", jobs=3, message="pacs"), queue(name="Other")]
     monkeypatch.setattr(queues, "listing", lambda: states)
     found = queue_view.seen(config)
-    said = {"state": "processing", "accepting": True, "jobs": 3, "message": "pacs"}
+    said = {"state": "processing", "accepting": True, "jobs": 3, "held": [], "stopped": []}
+    said["message"] = "pacs"
     assert found == {"error": "", "queues": {"P": said}}
     columns = [str(column.header).lower() for column in queue_view.printed(found).columns]
-    assert columns == ["queue", "in cups", "accepts jobs", "waiting in cups", "message"]
+    assert columns == [
+        "queue",
+        "in cups",
+        "accepts jobs",
+        "waiting in cups",
+        "held",
+        "stopped",
+        "message",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,17 @@ def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.Monkey
         ({}, None),
         ({"state": "stopped", "message": "the spool"}, "queue P: CUPS has stopped it (the spool);"),
         ({"accepting": False}, "queue P: CUPS takes no jobs for it; `cupsaccept` it"),
+        (
+            {"jobs": 3, "stopped": (7,)},
+            "queue P: CUPS has stopped at job 7, and tries no more; see `dicom-printer doctor` and "
+            "CUPS's error_log, then print it with `lp -i P-7 -H restart`, or `cancel P-7`",
+        ),
+        (
+            {"jobs": 9, "held": (3, 4, 5, 6, 8, 9)},
+            "queue P: CUPS holds 6 jobs (3, 4, 5, 6, 8, …) until somebody lets it go on; print it "
+            "with `lp -i P-3 -H resume`",
+        ),
+        ({"jobs": 1}, None),
         ({"state": "stopped", "ours": False}, None),
         ({"state": "stopped", "name": "Other"}, None),
     ],

@@ -25,7 +25,8 @@ PreserveJobHistory Off   # nor titles
 
 
 def seen(**fields: object) -> dict[str, Any]:
-    return {"state": "idle", "accepting": True, "jobs": 0, "message": ""} | fields
+    usual = {"state": "idle", "accepting": True, "jobs": 0, "held": [], "stopped": []}
+    return usual | {"message": ""} | fields
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def test_a_backend_of_another_owner(installed: tuple[Path, Path]) -> None:
             {"state": "stopped", "message": "spool", "jobs": 2, "accepting": False},
             ["CUPS has stopped it (spool)", "CUPS takes no jobs for it"],
         ),
+        ([], {"jobs": 1, "stopped": [7]}, ["CUPS has stopped at job 7, and tries no more"]),
         (None, {}, ["is not installed in CUPS"]),
     ],
 )  # fmt: skip
