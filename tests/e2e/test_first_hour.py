@@ -6,10 +6,16 @@ A private cupsd with the real backend, and Orthanc as the PACS; ``doctor`` has t
 from __future__ import annotations
 
 import getpass
+import itertools
 import json
 import os
+import select
+import socket
+import socketserver
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,14 +45,18 @@ class Site:
     def backend(self) -> Path:
         return self.cups.directory / "bin" / "backend" / "dicom"
 
+    def examined(self) -> list[dict[str, str]]:
+        """Return all that ``doctor`` finds."""
+        done = self.service.cli("doctor", "--json", check=False, timeout=_PATIENCE_S)
+        found: list[dict[str, str]] = json.loads(done.stdout)
+        assert all(f["remedy"] for f in found if f["grade"] != "fine")
+        wrong = any(f["grade"] == "wrong" for f in found)
+        assert done.returncode == (1 if wrong else 0), done.stderr
+        return found
+
     def wrong(self) -> list[tuple[str, str]]:
         """Return what ``doctor`` finds wrong: what it looked at, and what it found."""
-        done = self.service.cli("doctor", "--json", check=False, timeout=_PATIENCE_S)
-        found = json.loads(done.stdout)
-        assert all(f["remedy"] for f in found if f["grade"] != "fine")
-        wrong = [(f["check"], f["found"]) for f in found if f["grade"] == "wrong"]
-        assert done.returncode == (1 if wrong else 0), done.stderr
-        return wrong
+        return [(f["check"], f["found"]) for f in self.examined() if f["grade"] == "wrong"]
 
     def one_wrong(self) -> tuple[str, str]:
         """Return the one thing that is wrong."""
@@ -122,6 +132,57 @@ def test_a_queue_that_is_older_than_the_configuration_or_stopped(site: Site) -> 
     assert "CUPS has stopped it" in site.one_wrong()[1]
     site.cups.run("cupsenable", "DICOM_Printer")
     assert site.wrong() == []
+
+
+@contextmanager
+def silent_after(most: int, there: Path) -> Iterator[Path]:
+    """Stand between a program and CUPS: so many connections go through, the next say nothing."""
+    count, over = itertools.count(1), threading.Event()
+
+    class Between(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            if next(count) > most:
+                over.wait()
+                return
+            with socket.socket(socket.AF_UNIX) as cups:
+                cups.connect(str(there))
+                ends = {self.request: cups, cups: self.request}
+                while True:
+                    for ready in select.select(list(ends), [], [])[0]:
+                        if not (data := ready.recv(65536)):
+                            return
+                        ends[ready].sendall(data)
+
+    class Server(socketserver.ThreadingUnixStreamServer):
+        daemon_threads = True
+
+    # Not below the test's directory: the name of a socket has 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="cups-") as directory:
+        here = Path(directory) / "s"
+        with Server(str(here), Between) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            try:
+                yield here
+            finally:
+                over.set()
+                server.shutdown()
+
+
+def test_a_cups_that_falls_silent_in_the_middle(site: Site) -> None:
+    """The rest is looked at all the same, and what did not end is named."""
+    with silent_after(2, site.cups.socket) as here:
+        site.service.env["CUPS_SERVER"] = str(here)
+        try:
+            found = site.examined()
+        finally:
+            site.service.env["CUPS_SERVER"] = str(site.cups.socket)
+    late = [f for f in found if "did not end within 20 s" in f["found"]]
+    assert late
+    assert {f["check"] for f in late} <= {"queue DICOM_Printer", "CUPS's privacy"}
+    assert all("lpstat -r" in f["remedy"] for f in late)
+    assert [f["grade"] for f in found if f["check"] in {"CUPS", "job table", "remote pacs"}] == [
+        "fine"
+    ] * 3
 
 
 def test_a_pacs_that_is_switched_off(site: Site) -> None:

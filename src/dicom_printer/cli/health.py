@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 from dicom_printer.cli.access import Looking
-from dicom_printer.config import Config
 from dicom_printer.durable import explained
 from dicom_printer.errors import SpoolError
 from dicom_printer.folder_listing import opened
@@ -24,7 +24,8 @@ def found(access: Looking) -> Iterator[str]:
         yield short
     # Not by the service alone: it cannot write down that nothing can be written.
     yield from file_system(access.spool)
-    yield from rejected(access.config)
+    for printer in access.config.printer.values():
+        yield from filter(None, map(rejected, printer.hot_folders))
 
 
 def file_system(spool: Spool) -> Iterator[str]:
@@ -42,23 +43,22 @@ def file_system(spool: Spool) -> Iterator[str]:
         yield str(error)
 
 
-def rejected(config: Config) -> Iterator[str]:
-    """Return the hot folders in which something waits that could not be printed."""
-    for printer in config.printer.values():
-        for folder in printer.hot_folders:
-            try:
-                top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except OSError:
-                continue  # the service says so, if it has to do with it
-            try:
-                with opened(top, (REJECTED,)) as place:
-                    waiting = [n for n in os.listdir(place) if not n.endswith(NOTE)]  # noqa: PTH208
-            except OSError:
-                continue
-            finally:
-                os.close(top)
-            if waiting:
-                yield (
-                    f"hot folder {folder}: {len(waiting)} files wait in {REJECTED}/; read the "
-                    f"{NOTE} beside each, then take it away"
-                )
+def rejected(folder: Path) -> str:
+    """Return that something waits in a hot folder that could not be printed; else nothing."""
+    try:
+        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return ""  # the service says so, if it has to do with it
+    try:
+        with opened(top, (REJECTED,)) as place:
+            waiting = [n for n in os.listdir(place) if not n.endswith(NOTE)]  # noqa: PTH208
+    except OSError:
+        return ""
+    finally:
+        os.close(top)
+    if not waiting:
+        return ""
+    return (
+        f"hot folder {folder}: {len(waiting)} files wait in {REJECTED}/; read the "
+        f"{NOTE} beside each, then take it away"
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dicom_printer
+from dicom_printer.cli.doctor.bounded import Look, ended
 from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wrong
 
 _FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
@@ -20,10 +21,12 @@ _DAY_S = 86400.0
 
 def look() -> Iterator[Finding]:
     """Look at what the operating system has to bring."""
-    yield from poppler()
-    yield fonts()
-    yield clock(time.time(), _installed())
-    yield synchronised()
+    yield from ended([
+        Look("poppler", poppler),
+        Look("fonts", lambda: [fonts()]),
+        Look("date", lambda: [clock(time.time(), _installed())]),
+        Look("clock", lambda: [synchronised()]),
+    ])  # fmt: skip
 
 
 def poppler() -> Iterator[Finding]:

@@ -87,12 +87,16 @@ def _directories(root: Path) -> Iterator[Finding]:
 def database(config: Config) -> Iterator[Finding]:
     """Look at the job table: every page of it, in the spool; whether it answers, elsewhere.
 
+    Nothing where the spool is not to be read, as :func:`spool` says.
+
     Raises
     ------
     SpoolError
         Where it cannot be used.
     """
     place = Spool(config.service.spool)
+    if not readable(config):
+        return
     if config.service.database.get_secret_value():
         with access.job_table(config, place):
             yield fine("job table", "PostgreSQL answers")
@@ -113,6 +117,8 @@ def database(config: Config) -> Iterator[Finding]:
 def service(config: Config) -> Iterator[Finding]:
     """Look whether the service runs, and what troubles it."""
     place = Spool(config.service.spool)
+    if not readable(config):
+        return
     if not config.service.database.get_secret_value() and not place.service_runs():
         yield wrong("service", "does not run: what is printed waits in the spool", _START)
         return
@@ -131,19 +137,16 @@ def service(config: Config) -> Iterator[Finding]:
         yield fine("service", "runs")
 
 
-def hot_folders(config: Config) -> Iterator[Finding]:
-    """Look whether the service can take files out of its folders."""
-    user = name_of(os.geteuid())
-    for printer in config.printer.values():
-        for folder in printer.hot_folders:
-            check = f"hot folder {folder}"
-            if not folder.is_dir():
-                yield wrong(check, "is not there", "make it, or mount its share")
-            elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-                cure = f"grant {user} rwx, for example `setfacl -m u:{user}:rwx {folder}`"
-                yield wrong(check, f"user {user} may not take files out", cure)
-            else:
-                yield fine(check, "can be read and written")
-    for text in health.rejected(config):
+def hot_folder(folder: Path) -> Iterator[Finding]:
+    """Look whether the service can take files out of a folder."""
+    user, check = name_of(os.geteuid()), f"hot folder {folder}"
+    if not folder.is_dir():
+        yield wrong(check, "is not there", "make it, or mount its share")
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        cure = f"grant {user} rwx, for example `setfacl -m u:{user}:rwx {folder}`"
+        yield wrong(check, f"user {user} may not take files out", cure)
+    else:
+        yield fine(check, "can be read and written")
+    if text := health.rejected(folder):
         what, _, cure = text.partition("; ")
-        yield wrong(what.partition(":")[0], what.partition(": ")[2], cure)
+        yield wrong(check, what.partition(": ")[2], cure)

@@ -6,12 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dicom_printer import queues
 from dicom_printer.cli import queue_view
-from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wrong
+from dicom_printer.cli.doctor.bounded import Look, ended
+from dicom_printer.cli.doctor.finding import Finding, Grade, fine, unseen, warning, wrong
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.ppd import backend_directory
@@ -19,6 +21,8 @@ from dicom_printer.ppd import backend_directory
 _APPARMOR = Path("/sys/kernel/security/apparmor/profiles")
 _PROFILE = Path("/etc/apparmor.d/usr.sbin.cupsd")
 _AS_ROOT = "run this as root (sudo)"
+_SILENT = "see that it runs (`lpstat -r`), and its error_log; else restart it"
+_AT_ONCE = 4
 
 
 def look(config: Config) -> Iterator[Finding]:
@@ -30,16 +34,39 @@ def look(config: Config) -> Iterator[Finding]:
             "`apt-get install cups cups-filters`, then `dicom-printer printers install`",
         )  # fmt: skip
         return
-    yield backend(place / "dicom", backend_directory() / "dicom")
-    yield apparmor()
-    seen = queue_view.seen(config)  # it waits for a CUPS that is silent, but not for ever
+    target, source = place / "dicom", backend_directory() / "dicom"
+    yield from ended([
+        Look(f"backend {target}", lambda: [backend(target, source)]),
+        Look("AppArmor", lambda: [apparmor()]),
+    ])  # fmt: skip
+    answers = list(ended([Look("CUPS", lambda: _answers(config), cure=_SILENT)]))
+    yield from answers
+    if all(finding.grade is Grade.FINE for finding in answers):
+        # One that answered a moment ago may be silent now, or in the middle of an answer.
+        looks = [
+            Look(f"queue {name}", partial(_queue, config, name), cure=_SILENT)
+            for name in config.printer
+        ]
+        looks.append(Look("CUPS's privacy", _privacy, cure=_SILENT))
+        yield from ended(looks, at_once=_AT_ONCE)
+
+
+def _answers(config: Config) -> Iterator[Finding]:
+    if error := queue_view.seen(config)["error"]:
+        what, _, cure = error.partition("; ")
+        yield wrong("CUPS", what, cure or _SILENT)
+    else:
+        yield fine("CUPS", "answers")
+
+
+def _queue(config: Config, name: str) -> Iterator[Finding]:
+    seen = queue_view.seen(config)
     if seen["error"]:
-        what, _, cure = seen["error"].partition("; ")
-        yield wrong("CUPS", what, cure or "see that it runs (`lpstat -r`), and its error_log")
-        return
-    yield fine("CUPS", "answers")
-    for name in config.printer:
-        yield from queue(queues.of(config, name), seen["queues"].get(name))
+        raise QueueError(seen["error"], _SILENT)
+    yield from queue(queues.of(config, name), seen["queues"].get(name))
+
+
+def _privacy() -> Iterator[Finding]:
     try:
         yield from privacy(queues.server_configuration())
     except QueueError:

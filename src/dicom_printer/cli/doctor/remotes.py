@@ -4,29 +4,57 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from pydicom import Dataset
 
 from dicom_printer import certificates, checks, network
 from dicom_printer.cli.admin import asked, film_mode
+from dicom_printer.cli.doctor.bounded import PATIENCE_S, Look, ended
 from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 from dicom_printer.config import Config, Remote
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import StepError
+from dicom_printer.spool import Spool
 
 _AT_ONCE = 8
+_ASK = "see the name service (`getent hosts`), the network, and the log of the remote"
 _SLOW_MS = 2000
 _SHORT_S = 5.0
 _MODELS = {"worklist": network.WORKLIST, "patient-root": network.PATIENT_ROOT}
 
 
-def look(config: Config) -> Iterator[Finding]:
-    """Look at every remote; those that do not answer are waited for at the same time."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for found in pool.map(lambda name: list(remote(config, name)), config.remote):
-            yield from found
+def look(config: Config, *, as_owner: bool = True) -> Iterator[Finding]:
+    """Look at every remote; those that do not answer are waited for at the same time.
+
+    Parameters
+    ----------
+    as_owner : bool
+        Whether root is given up for the spool's owner, whom the spool then has to name.
+    """
+    find = _as_owner if as_owner else remote
+    looks = [
+        Look(f"remote {name}", partial(find, config, name), _patience(config, name), _ASK)
+        for name in config.remote
+    ]
+    yield from ended([*looks, Look("tls", lambda: _warnings(config))], at_once=_AT_ONCE)
+
+
+def _as_owner(config: Config, name: str) -> Iterator[Finding]:
+    """Look at a remote as the service would: with the certificates that it may read."""
+    Spool(config.service.spool).become_owner()
+    yield from remote(config, name)
+
+
+def _patience(config: Config, name: str) -> float:
+    """Return how long the associations of a look may take, if each uses up its time-outs."""
+    there = config.remote[name]
+    associations = 1 + len(_models(config, name))
+    return PATIENCE_S + 2 * associations * (there.association_timeout + there.dimse_timeout)
+
+
+def _warnings(config: Config) -> Iterator[Finding]:
     for mistake in checks.warnings(config):
         key, _, text = str(mistake).partition(": ")
         yield warning(key, text, "see docs/configuration.md, `tls`")

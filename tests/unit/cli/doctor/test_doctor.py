@@ -3,59 +3,104 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dicom_printer.cli import doctor as verb
 from dicom_printer.cli import main
+from dicom_printer.cli.doctor import bounded
 from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 
 CONFIG = '[service]\nspool = "spool"\n'
 
 
 @pytest.fixture(autouse=True)
-def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let nothing of this machine be looked at; return what would have been."""
-    seen: list[str] = []
+def _nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing of this machine be looked at; what would have been is a finding."""
 
     def nothing(name: str) -> object:
-        def look(*_: object) -> Iterator[Finding]:
-            seen.append(name)
+        def look(*_: object, **__: object) -> Iterator[Finding]:
             yield fine(name, "[bold]fine\x1b")
 
         return look
 
     for module, names in {
         verb.machine: ["look"], verb.printing: ["look"], verb.unit: ["look"],
-        verb.places: ["spool", "database", "service", "hot_folders"], verb.remotes: ["look"],
+        verb.places: ["spool", "database", "service", "hot_folder"], verb.remotes: ["look"],
     }.items():  # fmt: skip
         for name in names:
             place = f"{module.__name__.rpartition('.')[2]}.{name}"
             monkeypatch.setattr(module, name, nothing(place))
-    return seen
+
+
+def looked(out: str) -> list[str]:
+    """Return what was looked at, but for the configuration."""
+    return [found["check"] for found in json.loads(out)][1:]
 
 
 def test_everything_is_looked_at_roots_part_first(
-    looked: list[str], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Path("dicom-printer.toml").write_text(CONFIG)
+    folders = '[printer.P]\nworkflow = "w"\nhot_folders = ["a", "b"]\n'
+    workflow = '[[workflow.w]]\naction = "set"\nattributes = { Modality = "OT" }\n'
+    Path("dicom-printer.toml").write_text(CONFIG + folders + workflow)
     Path("spool").mkdir()
-    assert main(["doctor"]) == 0
-    assert looked == [
+    assert main(["doctor", "--json"]) == 0
+    assert looked(capsys.readouterr().out) == [
         "machine.look", "printing.look", "unit.look",
-        "places.spool", "places.database", "places.service", "places.hot_folders", "remotes.look",
+        "places.spool", "places.database", "places.service", "places.hot_folder",
+        "places.hot_folder", "remotes.look",
     ]  # fmt: skip
+    assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "fine     configuration: " in out
     assert "[bold]fine�" in out
-    assert out.endswith("\n9 fine\n")
+    assert out.endswith("\n10 fine\n")
 
 
-def test_without_a_configuration_the_machine_is_looked_at(looked: list[str]) -> None:
+def test_without_a_configuration_the_machine_is_looked_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["doctor", "--json"]) == 1
+    assert looked(capsys.readouterr().out) == ["machine.look"]
+
+
+def test_a_spool_that_does_not_answer_keeps_nobody_from_the_remotes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def silent(_: object) -> Iterator[Finding]:
+        threading.Event().wait()
+        yield fine("spool", "never")
+
+    def asked(_: object, *, as_owner: bool) -> Iterator[Finding]:
+        yield fine("remotes", f"as owner: {as_owner}")
+
+    monkeypatch.setattr(verb.places, "spool", silent)
+    monkeypatch.setattr(verb, "Look", partial(bounded.Look, patience=3))
+    monkeypatch.setattr(verb.remotes, "look", asked)
+    Path("dicom-printer.toml").write_text(CONFIG)
+    assert main(["doctor", "--json"]) == 1
+    spool, rest, remotes = json.loads(capsys.readouterr().out)[-3:]
+    assert (spool["check"], spool["found"]) == ("spool", "the look at it did not end within 3 s")
+    assert "findmnt" in spool["remedy"]
+    assert (rest["check"], rest["grade"]) == ("job table, service and hot folders", "not seen")
+    assert remotes["found"] == "as owner: False", "whom the spool would have to name"
+
+
+def test_a_configuration_that_cannot_be_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("dicom-printer.toml")  # opening it waits for a writer, as on a dead file system
+    monkeypatch.setattr(verb, "Look", partial(bounded.Look, patience=2))
     assert main(["doctor"]) == 1
-    assert looked == ["machine.look"]
+    out = capsys.readouterr().out
+    assert "wrong    configuration: the look at it did not end within 2 s" in out
+    assert "machine.look" in out
 
 
 def test_a_configuration_that_is_not_for_everybody(
@@ -70,14 +115,14 @@ def test_a_configuration_that_is_not_for_everybody(
 
 
 def test_a_mistake_hides_nothing_else(
-    looked: list[str], capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     Path("dicom-printer.toml").write_text(f"{CONFIG}[workflow]\nw = []\n")
     assert main(["doctor", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found[0]["grade"] == "wrong"
     assert "workflow.w: has no steps" in found[0]["found"]
-    assert looked[-1] == "remotes.look"
+    assert found[-1]["check"] == "remotes.look"
 
 
 @pytest.mark.parametrize(("finding", "code"), [(warning, 0), (wrong, 1)])

@@ -92,10 +92,10 @@ def test_troubles_of_the_service_are_findings(
 
 
 def test_hot_folders(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, folder = config(spool), tmp_path / "scans"
+    folder = tmp_path / "scans"
 
     def only() -> Finding:
-        (found,) = places.hot_folders(given)
+        (found,) = places.hot_folder(folder)
         assert found.check == f"hot folder {folder}"
         return found
 
@@ -104,6 +104,6 @@ def test_hot_folders(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert only().grade is Grade.FINE
     (folder / "rejected").mkdir()
     (folder / "rejected" / "a.txt").touch()
-    assert wrong(places.hot_folders(given)) == ["1 files wait in rejected/"]
+    assert wrong(places.hot_folder(folder)) == ["1 files wait in rejected/"]
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert "may not take files out" in wrong(places.hot_folders(given))[0]
+    assert "may not take files out" in wrong(places.hot_folder(folder))[0]

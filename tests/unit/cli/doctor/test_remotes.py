@@ -89,10 +89,10 @@ def test_only_what_a_workflow_queries_is_queried(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(remotes, "asked", lambda *_: row())
     monkeypatch.setattr(network, "query", query)
-    list(remotes.look(config({"action": "store", "remote": "ris"})))
+    list(remotes.remote(config({"action": "store", "remote": "ris"}), "ris"))
     assert asked == []
     steps = [{"action": "query", "remote": "ris", "model": m} for m in ("worklist", "patient-root")]
-    found = list(remotes.look(config(*steps)))
+    found = list(remotes.remote(config(*steps), "ris"))
     assert [f.check for f in found] == ["remote ris", "patient-root of ris", "worklist of ris"]
     assert [model for model, _ in asked] == [network.PATIENT_ROOT, network.WORKLIST]
     first, second = (ds.AccessionNumber for _, ds in asked)
