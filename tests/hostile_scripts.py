@@ -277,7 +277,7 @@ for operation in ("echo", "find", "store", "print"):
         *LATE,
     )
     case(operation, "flood of strays", first(lambda a: b"", lambda a: a.flood(STRAYS)), *LATE)
-    case(operation, "release in the middle", first(lambda a: pdu(RELEASE_RQ, bytes(4))), *LATE)
+    case(operation, "release in the middle", first(lambda a: pdu(RELEASE_RQ, bytes(4))), *LOST)
 
 
 case(

@@ -42,7 +42,7 @@ class Place:
         """Take the association that is kept, where it is the same, or open one; keep it after.
 
         It may be gone without our knowing yet: ``was_gone`` of the association says so after
-        a failure, and nothing was sent then that was answered.
+        a failure, and what was sent last was not answered then.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Place:
             self._idle = None
             if self._timer is not None:
                 self._timer.cancel()
-        association.reused = True
+        association.take_over()
         return association
 
     def _keep(self, association: Association, contexts: Contexts, seconds: float) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import documents
 import pytest
 from gated_scp import GatedSCP
+from lines import deaf
+from pynetdicom import dsutils
+from raw_peer import ABORT, RELEASE_RP, RELEASE_RQ, Line, RawPeer, pdu
 from real_peers import wait_until
 from scripted_job import FakeRunning, job
 
@@ -47,17 +53,20 @@ def kept() -> Iterator[Kept]:
 class Jobs:
     """One job after the other, each with a slot of the remote."""
 
-    def __init__(self, scp: GatedSCP, renderer: Renderer, folder: Path, kept: Kept) -> None:
+    def __init__(
+        self, scp: GatedSCP | RawPeer, renderer: Renderer, folder: Path, kept: Kept
+    ) -> None:
         self._scp, self._renderer, self._kept = scp, renderer, kept
         self._document = documents.report(folder / "one.pdf", pages=1)
         self._number = 0
         self.keep_open = "60s"
+        self.dimse_timeout = "2s"
 
     def job(self, slot: int = 0, *, takes: bool = True) -> Job:
         """Return the next job, as the workflow makes it."""
         self._number += 1
         values = {"name": "pacs", "ae_title": "SCRIPTED", "host": "127.0.0.1"}
-        settings = {"dimse_timeout": "2s", "keep_open": self.keep_open}
+        settings = {"dimse_timeout": self.dimse_timeout, "keep_open": self.keep_open}
         remote = Remote.model_validate(values | settings | {"port": self._scp.port})
         made = job(
             remotes={"pacs": remote},
@@ -145,6 +154,91 @@ def test_one_that_dies_as_it_is_taken_over_costs_no_attempt(
     again = jobs.job()
     store.run(STEP, again)
     assert (scp.associations, recorded(again), scp.max_simultaneous) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("how", ["abort", "release"])
+def test_one_that_the_peer_ends_while_a_page_is_encoded(
+    scp: GatedSCP, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    jobs.dimse_timeout = "60s"
+    store.run(STEP, jobs.job())
+    (theirs,) = scp.open_associations()
+    encode = dsutils.encode
+
+    def encode_and_be_left(*args: Any) -> bytes | None:
+        monkeypatch.undo()
+        getattr(theirs, how)()
+        wait_until(lambda: not scp.is_busy, "its end")
+        return encode(*args)
+
+    monkeypatch.setattr("pynetdicom.association.encode", encode_and_be_left)
+    again = jobs.job()
+    store.run(STEP, again)
+    assert (scp.associations, recorded(again), scp.max_simultaneous) == (2, 1, 1)
+    assert set(scp.requests_by_uid().values()) == {1}
+
+
+class Leaving:
+    """A peer that answers so many requests of an association, and to the next one says goodbye."""
+
+    def __init__(self, answers: int) -> None:
+        self._answers = answers
+        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        self.lines = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, line: Line) -> None:
+        line.negotiate()
+        with self._lock:
+            self.lines += 1
+        for number in range(self._answers + 1):
+            asked = line.request()
+            self.asked[asked.sop_instance] += 1
+            if number < self._answers:
+                self.answered[asked.sop_instance] += 1
+                line.answer(asked)
+        line.send(pdu(RELEASE_RQ, bytes(4)))
+        assert line.pdu()[0] == RELEASE_RP
+
+
+def test_peer_that_leaves_in_good_order_between_pages_gets_the_rest_on_another_one(
+    renderer: Renderer, tmp_path: Path, kept: Kept
+) -> None:
+    leaving = Leaving(answers=2)
+    with RawPeer(leaving) as peer:
+        jobs = Jobs(peer, renderer, tmp_path, kept)
+        jobs.dimse_timeout = "60s"
+        five = replace(jobs.job(), document=documents.report(tmp_path / "five.pdf", pages=5))
+        assert store.run(STEP, five) == "5 of 5 pages sent to pacs"
+        assert (leaving.lines, recorded(five)) == (3, 5)
+        # What was not answered, once more; what was, never.
+        assert sorted(leaving.asked.values()) == [1, 1, 1, 2, 2]
+        assert set(leaving.answered.values()) == {1}
+        assert ABORT not in peer.heard
+        assert peer.heard.count(RELEASE_RP) == 2
+
+
+def test_peer_that_leaves_before_it_answers_anything_is_a_failure(
+    renderer: Renderer, tmp_path: Path, kept: Kept
+) -> None:
+    leaving = Leaving(answers=0)
+    with RawPeer(leaving) as peer:
+        jobs = Jobs(peer, renderer, tmp_path, kept)
+        jobs.dimse_timeout = "60s"
+        with pytest.raises(NoAnswerError, match="released or aborted"):
+            store.run(STEP, jobs.job())
+        assert leaving.lines == 1
+
+
+def test_one_whose_line_is_cut_without_a_word_is_replaced(scp: GatedSCP, jobs: Jobs) -> None:
+    """Neither FIN nor RST nor an acknowledgement comes, as from a machine without power."""
+    store.run(STEP, jobs.job())
+    (theirs,) = scp.open_associations()
+    deaf(theirs.dul.socket.socket)
+    again = jobs.job()
+    store.run(STEP, again)
+    assert (scp.associations, recorded(again)) == (2, 1)
 
 
 def test_a_new_one_that_dies_is_a_failure(scp: GatedSCP, jobs: Jobs) -> None:

@@ -108,21 +108,23 @@ def run(step: Settings, job: Job) -> str:
         pdf = None
     if not missing and pdf is None:
         return f"every page is at {remote.name} already"
+    todo, how = dict(missing), ""
     while True:
         with job.place.associate(remote, step.contexts) as association:
             try:
-                done = []
-                if missing:
-                    how = _send_pages(step, job, association, missing)
-                    done.append(f"{len(missing)} of {len(numbers)} pages{how}")
+                if todo:
+                    how = _send_pages(step, job, association, todo)
+                done = [f"{len(missing)} of {len(numbers)} pages{how}"] if missing else []
                 if pdf is not None:
                     _send_pdf(job, association, pdf)
                     done.append("the PDF")
                 return f"{' and '.join(done)} sent to {remote.name}"
             except NoAnswerError:
-                # One that was kept had been closed by the peer: the next is a new one.
+                # The peer had left, which is no fault of the job's: the next is a new one.
                 if not association.was_gone:
                     raise
+        there = step.pages_at(job, numbers, job.running.accepted(remote.name))
+        todo = {n: i for n, i in missing.items() if n not in there}
 
 
 def _same_patient(job: Job) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
-from pynetdicom import AE, _config, build_context, evt
+from pynetdicom import _config
 from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import events, inbound, mend, negotiation, outcome, tls, tls_outcome
-from dicom_printer.network.sockets import NegotiationLimit, ended, hurry
+from dicom_printer.network import connecting, inbound, leaving, mend, negotiation, outcome, tls
+from dicom_printer.network.sockets import give_up_unheard
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
@@ -26,13 +24,6 @@ from dicom_printer.network.syntaxes import (
     in_byte_order,
 )
 from dicom_printer.network.watchdog import Watchdog, own_data, patience_s
-
-IDLE_S = 900.0
-"""After so long without a word from us or the peer an association is given up: far longer
-than a page may take to render, so that a job's association outlasts the wait for its pages."""
-
-NEGOTIATION_GRACE_S = 1.0
-"""So much later than pynetdicom's own clock the socket of a negotiation is shut."""
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -53,7 +44,8 @@ class Association:
     tls : Session or None
         With what it is encrypted.
     reused, was_gone : bool
-        Kept from another job, with no answer since; then the peer had left before.
+        Kept from another job, with no answer since; then the peer had left before, or it left
+        in good order after an answer: what was not answered goes out on another association.
     """
 
     def __init__(self, remote: Remote, raw: RawAssociation) -> None:
@@ -72,12 +64,19 @@ class Association:
         self._message_id = 0
         # set while it is not known what the peer makes of the last request
         self._in_doubt = False
-        self.reused = self.was_gone = False
+        self.reused = self.was_gone = self._has_answered = False
 
     @property
     def is_usable(self) -> bool:
         """Whether another request may be sent."""
-        return bool(self._raw.is_established) and not self._in_doubt
+        gone = self._in_doubt or leaving.peer_left(self._raw)
+        return bool(self._raw.is_established) and not gone
+
+    def take_over(self) -> None:
+        """Go on with it for another job, until whose first answer the peer may be gone."""
+        self.reused = True
+        limit_s = min(self.remote.association_timeout, self.remote.dimse_timeout / 2)
+        give_up_unheard(self._raw, limit_s)
 
     def store(self, ds: Dataset) -> int:
         """Store an instance (C-STORE, PS3.4 Annex B).
@@ -167,25 +166,23 @@ class Association:
         status = int(answer.Status)
         if (error := judge(self.remote, name, status)) is not None:
             raise error
+        if self.reused:
+            give_up_unheard(self._raw, 0)
         self._in_doubt = self.reused = False
+        self._has_answered = True
         return status
 
     def failure(self, name: str, waited_s: float | None) -> StepError:
         """Say why the answer to a request did not come; `waited_s` where it was waited for."""
         if what := inbound.breach(self._raw):
             return outcome.broken(self.remote, what)
-        self.was_gone = self.reused and waited_s is None
+        left = leaving.peer_left(self._raw) and self._has_answered
+        self.was_gone = (self.reused or left) and waited_s is None
         return outcome.no_answer(self.remote, name, waited_s)
 
     def close(self) -> None:
         """Release the association; abort it where it is not known what the peer is doing."""
-        timeout_s = self.remote.association_timeout
-        with Watchdog(self._raw, timeout_s, timeout_s):
-            if self._in_doubt:
-                self._raw.abort()
-            else:
-                self._raw.release()
-        ended(self._raw)
+        leaving.end(self._raw, self.remote.association_timeout, abort=self._in_doubt)
 
 
 def opened(remote: Remote, contexts: Contexts) -> Association:
@@ -194,7 +191,7 @@ def opened(remote: Remote, contexts: Contexts) -> Association:
         raise outcome.nothing_to_propose(remote, contexts[0][0])
     # its log lines repeat what our errors say; those of its encoder may quote values
     _PYNETDICOM.setLevel(logging.DEBUG if LOGGER.isEnabledFor(logging.DEBUG) else logging.CRITICAL)
-    association = Association(remote, _established(remote, proposed))
+    association = Association(remote, connecting.established(remote, proposed))
     try:
         negotiation.require_usual_pdus(remote, association._raw)
     except BaseException:
@@ -233,65 +230,6 @@ def associate(remote: Remote, contexts: Contexts) -> Iterator[Association]:
         yield association
     finally:
         association.close()
-
-
-def _established(remote: Remote, contexts: Contexts) -> RawAssociation:
-    """Try the remote's addresses, in the order of the name service, until one is there."""
-    try:
-        found = socket.getaddrinfo(remote.host, remote.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a host name"
-        raise outcome.unresolved(remote, reason) from error
-    waited_s = 0.0
-    for family, _, _, _, address in found:
-        flow_and_scope = address[2:4] if family == socket.AF_INET6 else None
-        start = time.monotonic()
-        try:
-            raw, connected = _request(remote, contexts, str(address[0]), flow_and_scope)
-        except OSError:  # no socket of this family on this machine
-            continue
-        if raw.is_established:
-            return raw
-        ended(raw)
-        waited_s = time.monotonic() - start
-        if (not_encrypted := tls_outcome.failure(remote, raw)) is not None:
-            raise not_encrypted
-        if connected:
-            raise negotiation.failure(remote, contexts, raw, waited_s)
-    raise outcome.no_connection(remote, waited_s)
-
-
-def _request(
-    remote: Remote, contexts: Contexts, host: str, flow_and_scope: tuple[int, ...] | None
-) -> tuple[RawAssociation, bool]:
-    """Request an association; tell also whether TCP connected."""
-    encryption = tls.arguments(remote)
-    limit = NegotiationLimit(remote.association_timeout + NEGOTIATION_GRACE_S)
-    ae = AE(remote.calling_ae_title)
-    ae.implementation_class_uid = UID(remote.implementation_class_uid)
-    ae.implementation_version_name = remote.implementation_version_name
-    ae.connection_timeout = remote.association_timeout
-    ae.acse_timeout = remote.association_timeout
-    # The watchdog is the clock of an operation. pynetdicom's own starts when the request is
-    # queued: a large image over a slow line would be aborted while it is still being sent.
-    ae.dimse_timeout = None
-    ae.network_timeout = IDLE_S
-    with limit:
-        raw = ae.associate(
-            (host, *flow_and_scope) if flow_and_scope else host,  # type: ignore[arg-type]
-            remote.port,
-            contexts=[build_context(abstract, list(syntaxes)) for abstract, syntaxes in contexts],
-            ae_title=remote.ae_title,
-            max_pdu=remote.max_pdu,
-            tls_args=encryption,
-            evt_handlers=[
-                (evt.EVT_CONN_OPEN, limit.opened),
-                (evt.EVT_DATA_SENT, hurry),
-                (evt.EVT_DATA_RECV, hurry),
-                (evt.EVT_N_EVENT_REPORT, events.heard),
-            ],
-        )
-    return raw, limit.is_connected
 
 
 _config.LOG_HANDLER_LEVEL = "none"

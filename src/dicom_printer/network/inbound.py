@@ -29,7 +29,7 @@ from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationSocket
 
-from dicom_printer.network import mend
+from dicom_printer.network import leaving, mend
 
 MALFORMED = (
     ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, OSError,
@@ -166,6 +166,8 @@ def _queue(dul: DULServiceProvider, content: bytearray) -> None:
     else:
         dul._recv_pdu.put(pdu)
         dul.event_queue.put(event)
+        if event == "Evt12" and dul.state_machine.current_state == "Sta6":
+            leaving.note(dul)
 
 
 def _process(self: DULServiceProvider) -> bool:

@@ -1,4 +1,4 @@
-"""Four defects of pynetdicom 3.0.4, corrected in place.
+"""Five defects of pynetdicom 3.0.4, corrected in place.
 
 1. A lost answer. ``send_*`` pauses the association's own thread and then waits
    for the answer, but the pause takes effect only after that thread's next look
@@ -17,6 +17,9 @@
    which sees a session ticket or a part of a record as well: the thread that also
    sends then waits in its reading, and a peer that waits for our request is waited
    for. The socket itself is asked now, see :class:`dicom_printer.network.tls.Socket`.
+5. A release that nobody hears. A peer that asks for the release answers nothing more
+   (PS3.8 section 7.2), yet whoever waits for an answer is not woken up, and would abort
+   what the association's thread is about to release. Now it is woken up, and leaves it.
 
 All are private interfaces, so the version is pinned in pyproject.toml and
 checked here.
@@ -33,6 +36,7 @@ from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.sop_class import uid_to_service_class
 from pynetdicom.transport import AssociationSocket
 
+from dicom_printer.network.leaving import peer_left
 from dicom_printer.network.tls import Socket
 
 WRITTEN_FOR = "3.0.4"
@@ -40,6 +44,7 @@ WRITTEN_FOR = "3.0.4"
 _send_msg = DIMSEServiceProvider.send_msg
 _get_msg = DIMSEServiceProvider.get_msg
 _serve_request = Association._serve_request
+_handle_no_response = Association._handle_no_response
 _ready: Any = AssociationSocket.ready
 
 
@@ -112,6 +117,12 @@ def _serve_request_mended(self: Association, msg: Any, context_id: int) -> None:
             self.abort()
 
 
+def _handle_no_response_mended(self: Association) -> None:
+    """Abort where an answer did not come, but not what the peer is about to leave."""
+    if not peer_left(self):
+        _handle_no_response(self)
+
+
 def _ready_mended(self: AssociationSocket) -> bool:
     """Tell whether there is data to be read, of an encrypted connection without waiting."""
     found = bool(_ready.fget(self))
@@ -135,4 +146,5 @@ def apply() -> None:
     setattr(DIMSEServiceProvider, "send_msg", _send_msg_mended)  # noqa: B010
     setattr(DIMSEServiceProvider, "get_msg", _get_msg_mended)  # noqa: B010
     setattr(Association, "_serve_request", _serve_request_mended)  # noqa: B010
+    setattr(Association, "_handle_no_response", _handle_no_response_mended)  # noqa: B010
     setattr(AssociationSocket, "ready", property(_ready_mended))  # noqa: B010

@@ -185,7 +185,7 @@ def no_answer(remote: Remote, operation: str, waited_s: float | None) -> StepErr
         )
     return NoAnswerError(
         f"{where(remote)}: the answer to {operation} did not come: "
-        "the remote aborted the association, or the connection was lost",
+        "the remote released or aborted the association, or the connection was lost",
         "it is tried again by itself; if it lasts, see that the remote knows the calling "
         f"AE title {remote.calling_ae_title}: some accept an unknown one and then abort",
     )

@@ -90,6 +90,20 @@ def hurry(event: evt.Event) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
+def give_up_unheard(raw: Association, seconds: float) -> None:
+    """End the connection where what is sent stays unacknowledged for so long (RFC 5482).
+
+    A peer whose machine or line is gone does not even acknowledge; the system itself gives
+    it 15 minutes, as it does with 0 seconds.
+    """
+    wrapped = raw.dul.socket
+    if wrapped is not None and wrapped.socket is not None:
+        # it may be closed meanwhile, which whoever uses it next learns by itself
+        with suppress(OSError):
+            limit_ms = int(seconds * 1000)
+            wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+
+
 def _socket(event: evt.Event) -> socket.socket | None:
     wrapped = event.assoc.dul.socket
     return wrapped.socket if wrapped is not None else None
