@@ -205,8 +205,6 @@ class Service:
         changed, before, self._time = self._changes.seen(), self._time, self._store.clock()
         # Where the clock was set back, nothing that was to come at a time can wait for it.
         if rang or changed or self._time >= self._next_due or self._time < before:
-            if self._time >= self._next_due or self._time < before:
-                table.wake_overdue(self._store)
             self._dispatch(pool)
             self._next_due = table.next_due(self._store) or math.inf
         self._status.turn(rang or changed)

@@ -404,7 +404,6 @@ def test_a_spool_that_cannot_be_read_for_now_suspends(
     assert (found["state"], found["reason"]) == ("suspended", "spool unreadable")
     clock.forward(10 * 86400)
     carry_on(workflow, store)
-    table.wake_overdue(store)
     assert not carry_on(workflow, store), "it is never given up, nor asked for without a pause"
 
 

@@ -75,7 +75,8 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
         _put(c, row, name, values if row and row.failures else values | {"since": now})
         c.execute(
             sa.update(job)
-            .where(_waits_for(name), job.c.not_before < until)
+            # Those too that were woken, by the clock or by an answer, and had no turn since.
+            .where(_waits_for(name), sa.func.coalesce(job.c.not_before, now) < until)
             .values(not_before=until, updated=now)
         )
     return until

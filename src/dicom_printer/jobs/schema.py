@@ -91,12 +91,10 @@ job = sa.Table(
     # Not by state first: SQLite would take it for every question about what is ready.
     sa.Index("of_remote", "remote", "state"),
     # All that the dispatcher asks: what it looks for is found without a look at those rows.
-    sa.Index("waiting", "failures", "seq", "remote", **_where(WAITING)),
-    sa.Index(
-        "suspended",
-        *("not_before", "give_up_at", "updated", "failures", "seq", "remote"),
-        **_where(SUSPENDED),
-    ),
+    sa.Index("waiting", "remote", "failures", "seq", **_where(WAITING)),
+    sa.Index("due", "not_before", **_where(SUSPENDED)),
+    sa.Index("given_up", "give_up_at", **_where(SUSPENDED)),
+    sa.Index("written", "updated", **_where(SUSPENDED)),
 )
 
 instance = sa.Table(

@@ -23,7 +23,6 @@ def test_a_suspended_job_does_not_wait_for_a_clock_that_was_set_back(
     job_id = suspended(store, clock)
     assert table.claim(store) is None
     clock.forward(-HOUR_S)
-    table.wake_overdue(store)
     job = claim(store)
     assert (job.id, job.failures) == (job_id, 1)
     job.suspend(clock() + 60, clock() + 4 * HOUR_S, "no answer", "lost", counts=True)
@@ -72,5 +71,4 @@ def test_jobs_still_come_in_their_order_and_one_at_a_time(
 def test_a_job_is_not_given_up_before_its_time(store: Store, clock: Clock) -> None:
     suspended(store, clock)
     clock.forward(-HOUR_S)
-    table.wake_overdue(store)
     assert claim(store).give_up_at == clock() + 5 * HOUR_S

@@ -55,7 +55,6 @@ def instructions(store: Store) -> Iterator[list[int]]:
 
 def turn(store: Store) -> None:
     """Do what the dispatcher and the worker do for one job; there is no page in it."""
-    table.wake_overdue(store)
     running = claim(store)
     assert running.acquire("pacs")
     running.requested()
@@ -66,7 +65,7 @@ def turn(store: Store) -> None:
 
 BESIDE: dict[str, Callable[[Clock], dict[str, Any]]] = {
     "waiting": lambda _: {"failures": 1},
-    "waiting for a remote that is in use": lambda _: {"remote": "wide"},
+    "waiting for a remote that is in use": lambda _: {"remote": "in use"},
     "suspended": lambda clock: {
         "not_before": clock() + _HOUR_S,
         "give_up_at": clock() + 2 * _HOUR_S,
@@ -78,11 +77,13 @@ BESIDE: dict[str, Callable[[Clock], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("beside", [name for name in BESIDE if name != "suspended"])
+@pytest.mark.parametrize("beside", BESIDE)
 def test_a_job_costs_the_same_with_thousands_beside_it(
     store: Store, clock: Clock, beside: str
 ) -> None:
     remote_up(store, "pacs")
+    submit(store, 9)
+    assert claim(store).acquire("in use")
     submit(store, 1)
     with instructions(store) as alone:
         turn(store)
@@ -90,6 +91,17 @@ def test_a_job_costs_the_same_with_thousands_beside_it(
     fill(store, clock, MANY, **BESIDE[beside](clock))
     with instructions(store) as among:
         turn(store)
+    assert among[0] <= 1.2 * alone[0] + 10
+
+
+def test_finding_nothing_for_a_free_remote_costs_the_same(store: Store, clock: Clock) -> None:
+    submit(store, 1)
+    assert claim(store).acquire("pacs")
+    with instructions(store) as alone:
+        assert table.claim(store) is None
+    fill(store, clock, MANY, remote="pacs")
+    with instructions(store) as among:
+        assert table.claim(store) is None
     assert among[0] <= 1.2 * alone[0] + 10
 
 
@@ -109,7 +121,6 @@ def test_one_of_thousands_costs_the_same_at_the_begin_and_at_the_end(
 
 PLANS: dict[str, Callable[[Store], object]] = {
     "claim": table.claim,
-    "wake_overdue": table.wake_overdue,
     "next_due": table.next_due,
     "known": lambda store: table.known(store, ["a" * 32]),
     "submit": lambda store: table.submit(

@@ -5,7 +5,7 @@ from jobs_made import STORE_STEP, Clock, claim, submit, ticket
 from dicom_printer.jobs import films, look, table
 from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.remotes import remote_down
-from dicom_printer.jobs.store import Snapshot, Store
+from dicom_printer.jobs.store import WAITS_FOR_REMOTE, Snapshot, Store
 
 
 def state(store: Store, job_id: str) -> str:
@@ -66,10 +66,8 @@ def test_a_suspended_job_is_woken_to_be_given_up(store: Store, clock: Clock) -> 
     submit(store)
     claim(store).suspend(clock() + 600, clock() + 60, "no answer", "lost", counts=True)
     assert table.next_due(store) == clock() + 60
-    table.wake_overdue(store)
     assert table.claim(store) is None
     clock.forward(60)
-    table.wake_overdue(store)
     assert table.claim(store) is not None
 
 
@@ -144,3 +142,19 @@ def test_only_one_job_tries_a_remote_that_failed(store: Store, clock: Clock) -> 
     clock.forward(30)
     assert claim(store).acquire("wide") is True
     assert table.claim(store) is None, "the second would wait for a time-out as well"
+
+
+def test_those_that_were_woken_are_put_off_again_with_their_remote(
+    store: Store, clock: Clock
+) -> None:
+    ids = [submit(store, number) for number in range(2)]
+    for _ in ids:
+        found = claim(store)
+        found.acquire("pacs")
+        remote_down(store, "pacs", "refused", lambda _: 60)
+        found.suspend(clock() + 60, clock() + 600, WAITS_FOR_REMOTE, "refused", counts=False)
+    clock.forward(60)
+    assert claim(store).acquire("pacs") is True
+    remote_down(store, "pacs", "refused", lambda _: 120)
+    assert table.claim(store) is None
+    assert table.next_due(store) == clock() + 120
