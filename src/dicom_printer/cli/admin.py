@@ -10,6 +10,7 @@ from typing import Any
 from dicom_printer import checks, logs
 from dicom_printer import config as configuration
 from dicom_printer.cli import output
+from dicom_printer.cli.columns import Table
 from dicom_printer.config import Config, Remote, nearest
 from dicom_printer.errors import StepError, UsageError
 
@@ -62,7 +63,7 @@ def echo(args: argparse.Namespace) -> int:
     else:
         columns = ["remote", "AE title", "address", "state", "ms", "TLS", "printer", "error"]
         shown = [list((row | {"tls": _encryption(row["tls"])}).values()) for row in rows]
-        output.console().print(output.table(columns, shown))
+        output.draw(Table(columns, shown))
     healthy = all(row["state"] == "up" and row["printer"][:7] != "FAILURE" for row in rows)
     return 0 if healthy else 1
 
@@ -142,8 +143,8 @@ def _list(args: argparse.Namespace, config: Config) -> int:
     if args.json:
         output.print_json(rows)
     else:
-        table = output.table(["printer", "queue", "message"], [list(r.values()) for r in rows])
-        output.console().print(table)
+        table = Table(["printer", "queue", "message"], [list(r.values()) for r in rows])
+        output.draw(table)
     return 0
 
 

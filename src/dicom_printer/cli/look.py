@@ -10,11 +10,13 @@ from typing import Any
 
 from dicom_printer.cli import health, output, queue_view
 from dicom_printer.cli.access import Looking, looking
+from dicom_printer.cli.columns import Table, plain
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
 from dicom_printer.spool import INCOMING
 
 _REMOTE = {True: "up", False: "down", None: "not asked yet"}
+_TITLES = 2  # lines above the rows of a table
 _LOST = (
     "it is not heard of; the others have its jobs. Start it again, or see its host's network; "
     "where it is gone for good, it is forgotten after [service] keep"
@@ -91,28 +93,26 @@ def services(access: Looking) -> tuple[bool, list[dict[str, Any]], list[str]]:
 
 
 def _print_status(found: dict[str, Any]) -> None:
-    console = output.console()
     service = found["service"]
     if service == "not running":
         service += "; start it with `dicom-printer serve` or `systemctl start dicom-printer`"
-    console.print(f"service   {service}", markup=False)
-    console.print(
+    print(f"service   {service}")
+    print(
         f"spool     {found['spool']}, {output.size(found['free'])} free, "
-        f"{found['incoming']} incoming, {found['rejected']} rejected",
-        markup=False,
+        f"{found['incoming']} incoming, {found['rejected']} rejected"
     )
     if len(found["nodes"]) > 1:
-        console.print()
-        console.print(_nodes(found["nodes"]))
+        print()
+        output.draw(_nodes(found["nodes"]))
     for trouble in found["troubles"]:
-        console.print(f"trouble   {output.plain(trouble)}", markup=False)
-    console.print()
-    console.print(_printers(found["printers"]))
-    console.print()
-    console.print(queue_view.printed(found["cups"]), markup=False)
-    console.print()
-    console.print(
-        output.table(
+        print(f"trouble   {plain(trouble)}")
+    print()
+    output.draw(_printers(found["printers"]))
+    print()
+    output.draw(queue_view.printed(found["cups"]))
+    print()
+    output.draw(
+        Table(
             ["remote", "AE title", "address", "state", "waiting", "next attempt", "error"],
             [
                 (
@@ -130,8 +130,8 @@ def _print_status(found: dict[str, Any]) -> None:
     )
 
 
-def _nodes(nodes: list[dict[str, Any]]) -> Any:
-    return output.table(
+def _nodes(nodes: list[dict[str, Any]]) -> Table:
+    return Table(
         ["node", "state", "running", "version", "since", "last heard of"],
         [
             (n["name"], "lost" if n["lost"] else "up", n["running"] or "", n["version"],
@@ -141,9 +141,9 @@ def _nodes(nodes: list[dict[str, Any]]) -> Any:
     )  # fmt: skip
 
 
-def _printers(printers: dict[str, dict[str, Any]]) -> Any:
+def _printers(printers: dict[str, dict[str, Any]]) -> Table:
     states = [state for state in look.STATES if state != "incoming"]
-    return output.table(
+    return Table(
         ["printer", *states, "oldest", "last error"],
         [
             (n, *(p[s] or "" for s in states), output.age(p["oldest"]), p["last_error"])
@@ -161,12 +161,12 @@ def jobs(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(found)
     else:
-        output.console().print(_table(found))
+        output.draw(_table(found))
     return 0
 
 
 def _listing(access: Looking, args: argparse.Namespace) -> list[dict[str, Any]]:
-    found = look.listing(access.store, args.state, args.printer)
+    found = look.listing(access.store, args.state, args.printer, limit=args.limit)
     if args.state not in {None, "incoming"}:
         return found
     known = {job["id"] for job in found}
@@ -180,11 +180,11 @@ def _listing(access: Looking, args: argparse.Namespace) -> list[dict[str, Any]]:
                 {"id": ticket.id, "state": "incoming", "printer": ticket.printer}
                 | {"title": ticket.title, "user": ticket.user, "source": ticket.source}
             )
-    return found
+    return found[-args.limit :] if args.limit else found
 
 
-def _table(found: list[dict[str, Any]]) -> Any:
-    return output.table(
+def _table(found: list[dict[str, Any]]) -> Table:
+    return Table(
         ["job", "state", "pages", "printer", "user", "title", "since", "next attempt", "reason"],
         [
             (
@@ -206,13 +206,19 @@ def _table(found: list[dict[str, Any]]) -> Any:
 def _watch(access: Looking, args: argparse.Namespace) -> int:
     if not sys.stdout.isatty() or args.json:
         raise UsageError("--watch draws on a terminal", "use --json without --watch in a program")
+    from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    with Live(console=output.console(), screen=True, auto_refresh=False) as live:
+    limit = args.limit
+    with Live(console=Console(), screen=True, auto_refresh=False) as live:
         while True:
             # The newest are at the end: what does not fit goes from the beginning.
-            fitting = max(live.console.height - 3, 1)
-            live.update(_table(_listing(access, args)[-fitting:]), refresh=True)
+            height = live.console.height
+            args.limit = min(limit or height, height)
+            lines = list(_table(_listing(access, args)).lines(*output.terminal()))
+            fitting = [*lines[:_TITLES], *lines[_TITLES:][-max(height - _TITLES, 1) :]]
+            live.update(Text.from_ansi("\n".join(fitting), no_wrap=True), refresh=True)
             time.sleep(1)
 
 
@@ -233,7 +239,6 @@ def show(args: argparse.Namespace) -> int:
 
 
 def _print_job(found: dict[str, Any]) -> None:
-    console = output.console()
     ticket = found["ticket"]
     accepted = f"{found['accepted']} of {found['pages']} pages" if found["pages"] else ""
     facts = {
@@ -252,35 +257,35 @@ def _print_job(found: dict[str, Any]) -> None:
     }
     for name, text in facts.items():
         if text not in {"", None}:
-            console.print(f"{name:<13} {output.plain(str(text))}", markup=False)
-    _section(console, "step", ["", "action", "remote"], [
+            print(f"{name:<13} {plain(str(text))}")
+    _section("step", ["", "action", "remote"], [
         ("->" if i == found["step"] and found["state"] not in {"done", "discarded"} else i,
          step.get("action"), step.get("remote"))
         for i, step in enumerate(found["workflow"], 1)
     ])  # fmt: skip
-    _section(console, "attributes", ["keyword", "value"], [
+    _section("attributes", ["keyword", "value"], [
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in sorted(found["attributes"].items())
     ])  # fmt: skip
-    _print_history(console, found)
+    _print_history(found)
 
 
-def _print_history(console: Any, found: dict[str, Any]) -> None:
-    _section(console, "accepted instances", ["page", "remote", "status", "SOP Instance UID"], [
+def _print_history(found: dict[str, Any]) -> None:
+    _section("accepted instances", ["page", "remote", "status", "SOP Instance UID"], [
         (i["page"], i["remote"], f"0x{i['status']:04X}", i["sop_instance_uid"])
         for i in found["instances"]
     ])  # fmt: skip
-    _section(console, "films", ["film", "pages", "printer", "sent", "status"], [
+    _section("films", ["film", "pages", "printer", "sent", "status"], [
         (f["number"], ", ".join(map(str, f["pages"])), f["remote"], output.clock(f["sent"]),
          "unknown" if f["status"] is None else f"0x{f['status']:04X}")
         for f in found["films"]
     ])  # fmt: skip
-    _section(console, "events", ["at", "event", "detail", "by"], [
+    _section("events", ["at", "event", "detail", "by"], [
         (output.clock(e["at"]), e["what"], e["detail"], e["user"]) for e in found["events"]
     ])  # fmt: skip
 
 
-def _section(console: Any, title: str, columns: list[str], rows: list[Any]) -> None:
+def _section(title: str, columns: list[str], rows: list[Any]) -> None:
     if rows:
-        console.print(f"\n{title}", style="bold")
-        console.print(output.table(columns, rows))
+        print(f"\n{output.in_style(title, '1')}")
+        output.draw(Table(columns, rows))

@@ -17,6 +17,7 @@ from dicom_printer.actions import query
 from dicom_printer.attributes import Value
 from dicom_printer.cli import output
 from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.columns import Table
 from dicom_printer.cli.person import person
 from dicom_printer.cli.printing import stated
 from dicom_printer.errors import BadValueError, UsageError, ValueMissingError
@@ -171,8 +172,8 @@ def _list(
         return
     rows = [(c.code, *c.shown.values(), ", ".join(_differs(own, c)) or c.trouble) for c in found]
     if rows:
-        table = output.table(["pick", *_SHOWN.values(), "differs from the job"], rows)
-        output.console().print(table)
+        table = Table(["pick", *_SHOWN.values(), "differs from the job"], rows)
+        output.draw(table)
     else:
         print("no entry has the keys; correct them with --set KEYWORD=VALUE", file=sys.stderr)
     if note:

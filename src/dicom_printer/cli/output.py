@@ -1,58 +1,48 @@
-"""How tables, times and JSON look."""
+"""How times, sizes and JSON look, and what a terminal takes."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dicom_printer.cli.columns import Table, styled
 from dicom_printer.config.units import spoken
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
-_WIDE = 10_000
-_STYLE = {
-    "incoming": "dim", "ready": "cyan", "running": "bold cyan", "suspended": "yellow",
-    "held": "bold red", "done": "green", "discarded": "dim", "up": "green", "down": "bold red",
-}  # fmt: skip
+def draw(shown: Table | str) -> None:
+    """Print a table, within the width of a terminal and in colour there; or the line for it."""
+    lines = [shown] if isinstance(shown, str) else shown.lines(*terminal())
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def console() -> Console:
-    """Return where tables go: in colour on a terminal, never folded in a pipe."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, soft_wrap=False)
+def in_style(text: str, style: str) -> str:
+    """Return `text` in a style, parameters of SGR, where the output takes colour."""
+    return styled(text, style) if terminal()[1] else text
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a table; a cell that is a state has its colour."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        made.add_column(column.upper(), overflow="fold")
-    for row in rows:
-        cells = ["" if cell is None else str(cell) for cell in row]
-        # Text and not markup: a title may hold brackets, or an escape sequence.
-        made.add_row(*(Text(plain(cell), style=_STYLE.get(cell, "")) for cell in cells))
-    return made
-
-
-def plain(text: str) -> str:
-    """Return `text` without the characters that could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+def terminal() -> tuple[int | None, bool]:
+    """Return how wide the output is, None where it is no terminal, and whether it takes colour."""
+    if not sys.stdout.isatty():
+        return None, False
+    # https://no-color.org: any text counts, but an empty one
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return shutil.get_terminal_size().columns, colour
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as JSON."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    """Print `value` as JSON, each element of a list in a line of its own.
+
+    So a long list takes a tenth of the time: with an indent, Python's encoder is not the one in C.
+    """
+    if isinstance(value, list) and value:
+        lines = (json.dumps(each, ensure_ascii=False) for each in value)
+        print("[", ",\n".join(lines), "]", sep="\n")
+    else:
+        print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def clock(at: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def _default_config() -> Path:
     if stated:
         return Path(stated)
     return next((place for place in _PLACES if place.exists()), _PLACES[-1])
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 999999999")
+    return int(text)
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -141,6 +148,9 @@ def _add_looking(verb: _Verb) -> None:
     jobs = verb("jobs", "look", "show one line for every job")
     jobs.add_argument("--state", choices=STATES, metavar="STATE", help="only jobs in this state")
     jobs.add_argument("--printer", help="only jobs of this printer")
+    jobs.add_argument(
+        "--limit", type=_count, metavar="N", help="only the newest N of them (default: all)"
+    )
     jobs.add_argument("--watch", action="store_true", help="keep the table up to date")
     jobs.add_argument("--json", action="store_true", help="for programs")
     show = verb("show", "look", "show everything about one job")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from dicom_printer.cli import output
+from dicom_printer.cli.columns import Table, plain
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 
@@ -97,13 +97,13 @@ def _jobs(numbers: list[int]) -> str:
     return f"{len(numbers)} jobs ({', '.join(map(str, numbers[:_NAMED]))}{more})"
 
 
-def printed(found: dict[str, Any]) -> Any:
+def printed(found: dict[str, Any]) -> Table | str:
     """Return the table of what was `seen`, or the line that says why there is none."""
     if found["error"]:
-        return output.plain(f"queues    not seen: {found['error']}")
+        return plain(f"queues    not seen: {found['error']}")
     if not found["queues"]:
         return "queues    CUPS has none of ours; `dicom-printer printers install` makes them"
-    return output.table(
+    return Table(
         ["queue", "in CUPS", "accepts jobs", "waiting in CUPS", "held", "stopped", "message"],
         [
             (

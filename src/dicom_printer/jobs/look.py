@@ -95,8 +95,9 @@ def listing(
     state: str | None = None,
     printer: str | None = None,
     ids: list[str] | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a dict for every job, oldest first.
+    """Return a dict for every job, or for the `limit` newest, oldest first.
 
     Raises
     ------
@@ -106,11 +107,16 @@ def listing(
     if state is not None and state not in STATES:
         raise UsageError(f"there is no state {state!r}; there are {', '.join(STATES)}")
     with store.snapshot() as rows:
-        return _listing(rows, store.clock(), state, printer, ids)
+        return _listing(rows, store.clock(), state, printer, ids, limit)
 
 
 def _listing(
-    rows: Rows, now: float, state: str | None, printer: str | None, ids: list[str] | None
+    rows: Rows,
+    now: float,
+    state: str | None = None,
+    printer: str | None = None,
+    ids: list[str] | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, Any]]:
     wanted, named = ["1 = 1"], {"now": now, "state": state, "printer": printer}
     named = {name: value for name, value in named.items() if value is not None}
@@ -123,7 +129,10 @@ def _listing(
         named |= one_by_one
         wanted.append(f"id IN ({', '.join(f':{name}' for name in one_by_one)})" if ids else "1 = 0")
     query = f"{_LISTING} WHERE {' AND '.join(wanted)} ORDER BY seq"
-    return [_job(row) for row in rows(query, **named)]
+    if limit is None:
+        return [_job(row) for row in rows(query, **named)]
+    newest = rows(f"{query} DESC LIMIT :limit", **named, limit=limit)
+    return [_job(row) for row in reversed(newest)]
 
 
 def _json(value: Any) -> Any:
@@ -177,7 +186,7 @@ def show(store: Reader, job_id: str) -> dict[str, Any]:
     films = "remote, number, pages, sent, status FROM film"
     events = 'at, what, detail, "user" FROM event'
     with store.snapshot() as rows:
-        (found,) = _listing(rows, store.clock(), None, None, [job_id])
+        (found,) = _listing(rows, store.clock(), ids=[job_id])
         (row,) = rows(query, job=job_id)
         return {
             **found,

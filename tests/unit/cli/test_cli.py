@@ -401,3 +401,14 @@ def test_a_file_of_attributes_that_is_none_is_refused_without_quoting_it(
     said = capsys.readouterr().err
     assert "argument --set-from: who " in said
     assert "Doe" not in said
+
+
+def test_the_newest_jobs(store: Store, spool: Spool, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two, three = (submit(store, n << 124) for n in (1, 2, 3))
+    assert [j["id"] for j in parsed(capsys, "jobs", "--limit", "2")] == [two, three]
+    assert [j["id"] for j in parsed(capsys, "jobs", "--limit", "9")] == [one, two, three]
+    committed = commit(spool)
+    assert [j["id"] for j in parsed(capsys, "jobs", "--limit", "2")] == [three, committed.id]
+    for wrong in ("0", "-1", "x", "9" * 30):
+        with pytest.raises(SystemExit, match="2"):
+            run(capsys, "jobs", "--limit", wrong)

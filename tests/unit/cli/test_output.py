@@ -1,4 +1,7 @@
+import json
 import time
+
+import pytest
 
 from dicom_printer.cli import output
 
@@ -18,5 +21,29 @@ def test_sizes_and_ages() -> None:
     assert output.age(None) == ""
 
 
-def test_what_could_move_the_cursor_is_replaced() -> None:
-    assert output.plain("Müller\x1b[2J\u202e\n") == "Müller�[2J��"
+def test_json_of_a_list_has_a_line_for_each_element(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [{"title": "Müller\n"}, {"title": "b", "pages": None}]
+    output.print_json(found)
+    said = capsys.readouterr().out
+    assert json.loads(said) == found
+    assert [line[:1] for line in said.splitlines()] == ["[", "{", "{", "]"]
+    assert "Müller" in said
+    others: list[object] = [[], {"a": [1, {"b": 2}]}]
+    for value in others:
+        output.print_json(value)
+        assert json.loads(capsys.readouterr().out) == value
+
+
+def test_a_pipe_has_no_width_and_no_colour_and_a_terminal_may_refuse_colour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert output.terminal() == (None, False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "72")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert output.terminal() == (72, True)
+    assert output.in_style("held", "31") == "\x1b[31mheld\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.terminal() == (72, False)
+    assert output.in_style("held", "31") == "held"

@@ -8,6 +8,7 @@ import pytest
 
 from dicom_printer import queues
 from dicom_printer.cli import queue_view
+from dicom_printer.cli.columns import Table
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 from dicom_printer.queues import QueueState
@@ -33,8 +34,9 @@ def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.Monkey
     said = {"state": "processing", "accepting": True, "jobs": 3, "held": [], "stopped": []}
     said["message"] = "pacs"
     assert found == {"error": "", "queues": {"P": said}}
-    columns = [str(column.header).lower() for column in queue_view.printed(found).columns]
-    assert columns == [
+    table = queue_view.printed(found)
+    assert isinstance(table, Table)
+    assert [title.lower() for title in table.titles] == [
         "queue",
         "in cups",
         "accepts jobs",
@@ -83,7 +85,9 @@ def test_without_cups_there_is_no_queue_to_watch(
     monkeypatch.setattr(queues, "listing", refuse)
     found = queue_view.seen(config)
     assert found["queues"] == {}
-    assert queue_view.printed(found).startswith("queues    not seen: CUPS cannot be reached")
+    said = queue_view.printed(found)
+    assert isinstance(said, str)
+    assert said.startswith("queues    not seen: CUPS cannot be reached")
 
 
 @pytest.fixture
@@ -111,4 +115,5 @@ def test_a_cups_that_is_silent_is_not_waited_for(
 def test_a_queue_that_is_not_installed(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "listing", list)
     said = queue_view.printed(queue_view.seen(config))
+    assert isinstance(said, str)
     assert "dicom-printer printers install" in said

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dicom_printer import checks
 from dicom_printer.cli import output
+from dicom_printer.cli.columns import plain
 from dicom_printer.cli.doctor import machine, places, printing, remotes, unit
 from dicom_printer.cli.doctor.bounded import FILES, PATIENCE_S, Look, Unended, ended
 from dicom_printer.cli.doctor.finding import Finding, Grade, fine, unseen, whatever, wrong
@@ -21,7 +22,7 @@ from dicom_printer.config import Config
 from dicom_printer.errors import ConfigError
 from dicom_printer.spool import Spool
 
-_STYLE = {Grade.FINE: "green", Grade.WARNING: "yellow", Grade.WRONG: "bold red", Grade.UNSEEN: ""}
+_STYLE = {Grade.FINE: "32", Grade.WARNING: "33", Grade.WRONG: "1;31", Grade.UNSEEN: ""}
 _TABLE_S = 300.0  # every page of it is read
 
 
@@ -105,8 +106,7 @@ def _places(config: Config) -> Generator[Finding, None, bool]:
 
 
 def _print(finding: Finding) -> None:
-    console = output.console()
-    console.print(f"{finding.grade:<9}", style=_STYLE[finding.grade], end="")
-    console.print(output.plain(f"{finding.check}: {finding.found}"), markup=False)
+    grade = output.in_style(f"{finding.grade:<9}", _STYLE[finding.grade])
+    print(grade + plain(f"{finding.check}: {finding.found}"), flush=True)
     if finding.remedy:
-        console.print(output.plain(f"{'':9}-> {finding.remedy}"), markup=False)
+        print(plain(f"{'':9}-> {finding.remedy}"), flush=True)
