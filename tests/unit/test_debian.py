@@ -60,6 +60,31 @@ def test_a_removal_stops_the_queues(tmp_path: Path) -> None:
     assert (tmp_path / "disabled").read_text().split() == ["Q1", "Q2"]
 
 
+@pytest.mark.parametrize("act", ["upgrade", "deconfigure", "remove"])
+@pytest.mark.parametrize("state", ["active", "activating", "reloading", "failed", "inactive"])
+def test_an_upgrade_stops_and_remembers_a_service_that_ran_or_was_about_to(
+    act: str, state: str, tmp_path: Path
+) -> None:
+    answers = {
+        "systemctl": f'[ "$1" = show ] && echo {state}',
+        "deb-systemd-invoke": f'echo "$@" >> {tmp_path}/invoked',
+        "touch": '/bin/touch "$@"',
+        "py3clean": "exit 0",
+    }
+    for name, what in answers.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{what}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    text = (DEBIAN / "dicom-printer.prerm").read_text().replace("/run/", f"{tmp_path}/run/")
+    script = tmp_path / "prerm"
+    script.write_text(text)
+    env = {"PATH": str(tmp_path)}
+    subprocess.run(["/bin/sh", script, act], check=True, timeout=60, env=env)
+    assert (tmp_path / "invoked").read_text() == "stop dicom-printer.service\n"
+    ran = state in {"active", "activating", "reloading"}
+    assert (tmp_path / "run/dicom-printer.was-running").exists() is (ran and act != "remove")
+
+
 @pytest.mark.parametrize("mounted", [True, False])
 def test_a_purge_leaves_a_spool_that_is_a_mount(mounted: bool, tmp_path: Path) -> None:
     """It may be a share, with the jobs of other nodes."""
