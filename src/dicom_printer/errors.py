@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from dicom_printer.installed import document
+
 
 class Verdict(StrEnum):
     """What a failure of a step means for its job."""
@@ -81,7 +83,7 @@ class QueueError(DicomPrinterError):
 class TicketError(DicomPrinterError):
     """A ticket that does not keep to its contract."""
 
-    remedy = "see the ticket contract in cups-backend/README.md"
+    remedy = f"see the ticket contract in {document('cups-backend/README.md')}"
 
 
 class NoSuchJobError(DicomPrinterError):

@@ -206,7 +206,7 @@ def test_the_server_of_the_environment(private_cups: PrivateCups, server: str) -
 
 def test_without_pycups_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cups", None)
-    with pytest.raises(QueueError, match=r"pip install \"dicom-printer\[cups\]\""):
+    with pytest.raises(QueueError, match=r"pip install 'pycups"):
         queues.listing()
 
 

@@ -30,6 +30,7 @@ LAYERS = [
     {"ticket", "config", "durable", "figures", "logs", "systemd"},
     {"expressions"},
     {"errors", "jpeg", "__init__"},
+    {"installed"},
 ]
 ONLY = {
     "pynetdicom": "network",

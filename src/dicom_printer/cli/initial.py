@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicom_printer import checks, config, durable
+from dicom_printer import checks, config, durable, installed
 from dicom_printer.errors import ConfigError, UsageError
 from dicom_printer.spool import INCOMING, JOBS, REJECTED, TMP, Spool
 
@@ -53,7 +53,8 @@ class Answers:
 _HEAD = """\
 # The configuration of DICOM Printer, written by `dicom-printer init`.
 # After a change: `dicom-printer check`, then restart the service. Every key:
-# docs/configuration.md and packaging/dicom-printer.toml.
+# {documents}; all of them in one file:
+# {example}
 
 [service]
 # Documents and the job table; for the service's user alone.
@@ -103,7 +104,11 @@ def text(answers: Answers) -> str:
     """Return a whole configuration, with comments, in TOML."""
     known = answers.worklist
     ask = ["AccessionNumber"] if known else ["PatientID", "PatientName", "AccessionNumber"]
-    parts = [_HEAD.format(spool=_quoted(answers.spool), ae_title=_quoted(answers.ae_title))]
+    head = _HEAD.format(
+        spool=_quoted(answers.spool), ae_title=_quoted(answers.ae_title),
+        documents=installed.document("docs/configuration.md"), example=installed.example(),
+    )  # fmt: skip
+    parts = [head]
     parts.append(_remote("pacs", "The archive.", answers.pacs))
     if known:
         parts.append(_remote("worklist", "Who knows what is ordered for whom.", known))

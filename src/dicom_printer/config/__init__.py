@@ -26,6 +26,7 @@ from dicom_printer.config.models import (
     Table,
 )
 from dicom_printer.errors import ConfigError
+from dicom_printer.installed import example
 
 __all__ = [
     "Config",
@@ -95,7 +96,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Mistake]]:
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}",
-            "name the file with --config, or write it after packaging/dicom-printer.toml",
+            f"name the file with --config, or write it: `dicom-printer init`, or after {example()}",
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
+from dicom_printer import installed
 from dicom_printer.config import Service
 from dicom_printer.errors import ConfigError, SpoolError
 from dicom_printer.jobs import damage
@@ -221,7 +222,7 @@ def _postgresql(address: str) -> sa.Engine:
     except ImportError:
         raise ConfigError(
             "[service] database needs the driver psycopg, which is not installed",
-            "install it: `pip install 'dicom-printer[postgresql]'`",
+            installed.without_extra("postgresql"),
         ) from None
     sa_event.listen(engine, "connect", _limit)
     return engine

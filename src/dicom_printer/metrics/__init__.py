@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from dicom_printer import installed
 from dicom_printer.errors import ConfigError
 from dicom_printer.metrics.watched import Watched
 
@@ -31,6 +32,6 @@ def serve(watched: Watched, address: tuple[str, int]) -> Callable[[], None]:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"[service] metrics wants a package that is not installed ({error.name})",
-            'pip install "dicom-printer[metrics]", or leave metrics out',
+            f"{installed.without_extra('metrics')}; or leave metrics out",
         ) from None
     return exposition.serve(watched, address)

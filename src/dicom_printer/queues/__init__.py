@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote
 
+from dicom_printer import installed
 from dicom_printer.errors import QueueError
 from dicom_printer.ppd import base_ppd, with_questions
 from dicom_printer.queues.models import SCHEME, Queue, QueueState, cups_backends, of
@@ -244,7 +245,7 @@ def _cups() -> Any:
     except ImportError:
         raise QueueError(
             "CUPS queues need pycups, which is not installed",
-            'install it with `pip install "dicom-printer[cups]"`',
+            installed.without_extra("cups"),
         ) from None
     return cups
 

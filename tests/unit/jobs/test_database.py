@@ -80,7 +80,7 @@ def test_an_address_that_cannot_be_read_is_not_quoted(address: str) -> None:
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
-    with pytest.raises(ConfigError, match=r"dicom-printer\[postgresql\]"):
+    with pytest.raises(ConfigError, match=r"pip install .*psycopg\[binary\]"):
         open_database("postgresql+psycopg://anna@127.0.0.1/jobs")
 
 

@@ -157,5 +157,5 @@ def test_without_the_library_it_says_what_to_install(
     monkeypatch.delitem(sys.modules, "dicom_printer.metrics.exposition")
     monkeypatch.delattr(metrics, "exposition")
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(ConfigError, match=r'pip install "dicom-printer\[metrics\]"'):
+    with pytest.raises(ConfigError, match=r"pip install 'prometheus-client"):
         metrics.serve(watched, ("127.0.0.1", 0))

@@ -13,9 +13,11 @@ from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wro
 from dicom_printer.cli.person import name_of
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
+from dicom_printer.installed import document
 from dicom_printer.jobs import damage
 from dicom_printer.spool import INCOMING, JOBS, REJECTED, TMP, Spool
 
+_OPERATION = document("docs/operation.md")
 _START = "start it: `systemctl start dicom-printer`, or `dicom-printer serve`"
 
 
@@ -65,7 +67,7 @@ def _owner(root: Path) -> Iterator[Finding]:
     if s.st_uid == 0:
         yield warning(
             "spool", f"{root}: belongs to root, so the service and the backend are root",
-            "make a user for the service, `chown -R` the spool to it: docs/operation.md",
+            f"make a user for the service, `chown -R` the spool to it: see {_OPERATION}",
         )  # fmt: skip
 
 
@@ -104,7 +106,7 @@ def database(config: Config) -> Iterator[Finding]:
     if needs_polling(place.root):
         yield wrong(
             "job table", f"{place.database} lies on a network share, where SQLite is not safe",
-            "move the spool to a local disk, or use PostgreSQL: docs/operation.md",
+            f"move the spool to a local disk, or use PostgreSQL: see {_OPERATION}",
         )  # fmt: skip
     if not place.database.exists():
         yield fine("job table", "is made when the service starts first")
@@ -132,7 +134,7 @@ def service(config: Config) -> Iterator[Finding]:
         yield wrong("service", "no node of it is heard of", _START)
     for text in troubles:
         what, _, cure = text.partition("; ")
-        yield wrong("service", what, cure or 'see docs/errors.md, "Troubles"')
+        yield wrong("service", what, cure or f'see {document("docs/errors.md")}, "Troubles"')
     if runs and not troubles:
         yield fine("service", "runs")
 

@@ -16,6 +16,7 @@ from dicom_printer.cli.doctor.bounded import Look, ended
 from dicom_printer.cli.doctor.finding import Finding, Grade, fine, unseen, warning, wrong
 from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
+from dicom_printer.installed import document
 from dicom_printer.ppd import backend_directory
 
 _APPARMOR = Path("/sys/kernel/security/apparmor/profiles")
@@ -145,7 +146,8 @@ def privacy(cupsd_conf: str) -> Iterator[Finding]:
     if shown or not policies:
         text = "any user can ask CUPS what others typed into the print dialog"
         where = f" (policies {', '.join(shown)})" if shown else ""
-        cure = 'see cups-backend/README.md, "Privacy": JobPrivateValues all, with its <Limit>'
+        page = document("cups-backend/README.md")
+        cure = f'see {page}, "Privacy": JobPrivateValues all, with its <Limit>'
         found.append(warning("CUPS's privacy", text + where, cure))
     yield from found or [
         fine("CUPS's privacy", "documents, titles and fields are not kept or shown")

@@ -16,6 +16,7 @@ from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 from dicom_printer.config import Config, Remote
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import StepError
+from dicom_printer.installed import document
 from dicom_printer.spool import Spool
 
 _AT_ONCE = 8
@@ -57,7 +58,7 @@ def _patience(config: Config, name: str) -> float:
 def _warnings(config: Config) -> Iterator[Finding]:
     for mistake in checks.warnings(config):
         key, _, text = str(mistake).partition(": ")
-        yield warning(key, text, "see docs/configuration.md, `tls`")
+        yield warning(key, text, f"see {document('docs/configuration.md')}, `tls`")
 
 
 def remote(config: Config, name: str) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def cure(error: StepError, ae_title: str) -> str:
         return f"have its administrator enter our AE title {ae_title}; see that its own is right"
     if error.reason == "remote unreachable":
         return "see that host and port are right, that it runs, and that no firewall is between"
-    return f'see "{error.reason}" in docs/errors.md, and the log of the remote'
+    return f'see "{error.reason}" in {document("docs/errors.md")}, and the log of the remote'
 
 
 def time_outs(check: str, there: Remote) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from dicom_printer.cli.doctor.finding import Finding, fine, unseen, wrong
 from dicom_printer.config import Config
 from dicom_printer.config.units import spoken
+from dicom_printer.installed import missing
 
 NAME = "dicom-printer.service"
 _SYSTEMD = Path("/run/systemd/system")
@@ -43,7 +44,8 @@ def suits(unit: dict[str, str], config: Config) -> Iterator[Finding]:
     """Compare a unit's properties, as ``systemctl show`` has them, with the configuration."""
     check = f"unit {NAME}"
     if unit.get("LoadState") != "loaded":
-        yield wrong(check, "is not there", "copy packaging/systemd/dicom-printer.service")
+        cure = missing("copy packaging/systemd/dicom-printer.service to /etc/systemd/system")
+        yield wrong(check, "is not there", cure)
         return
     troubles = [*_user(check, unit, config), *_stop(check, unit, config)]
     troubles += _paths(check, unit, config)
