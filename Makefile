@@ -6,7 +6,7 @@
 # make chaos-sabotage  that it notices when a promise is taken out
 # make fuzz   whatever may come as ticket, print options, placeholders, configuration; SECONDS for each
 # make bench  the service beside what people use today, into docs/performance.md; bench-short in a minute
-# make deb    the Debian package, into dist/; packaging/try-deb tries it in a fresh Debian
+# make deb    the Debian package, into dist/; packaging/try-deb and try-systemd try it in a fresh Debian
 # Each installs what it needs first, Debian packages included (with sudo where you are not root).
 
 PYTHON ?= python3

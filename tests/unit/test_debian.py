@@ -1,4 +1,4 @@
-"""The Debian package's files agree with the program; that it installs is `packaging/try-deb`'s."""
+"""The Debian package's files agree with the program; that it installs is `packaging/try-*`'s."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 DEBIAN = ROOT / "packaging" / "debian"
 SCRIPTS = [
     ROOT / "packaging" / "build-deb",
+    ROOT / "packaging" / "fresh-debian",
     ROOT / "packaging" / "try-deb",
+    ROOT / "packaging" / "try-demo",
+    ROOT / "packaging" / "try-systemd",
     ROOT / "packaging" / "man" / "build",
     DEBIAN / "relocate",
     *sorted(DEBIAN.glob("dicom-printer.p*")),
