@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_printer.accounts import name_of
 from dicom_printer.config.tls import TLS
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _content(path: Path) -> bytes:
     except IsADirectoryError:
         raise CertificateError(f"{path} is a directory: name one file in PEM") from None
     except OSError as error:
-        who = f"user {os.geteuid()}"
+        who = f"user {name_of(os.geteuid())}"
         raise CertificateError(f"{path} cannot be read by {who}: {error.strerror}") from None
 
 

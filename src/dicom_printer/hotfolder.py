@@ -7,13 +7,13 @@ import fcntl
 import logging
 import math
 import os
-import pwd
 import signal
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from dicom_printer.accounts import name_of
 from dicom_printer.bell import needs_polling
 from dicom_printer.durable import Readable
 from dicom_printer.errors import SpoolError
@@ -186,7 +186,7 @@ class HotFolder:
             source="hot folder",
             title=_text(name.stem),
             filename=_text(name.as_posix())[-1024:],
-            user=_owner(taking.before.st_uid),
+            user=name_of(taking.before.st_uid),
         )
 
     def _remove(self, taking: Taking, entry: Entry) -> None:
@@ -283,13 +283,6 @@ def _still_written(descriptor: int, folder: Path) -> bool:
         return False
     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
-
-
-def _owner(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _text(name: str) -> str:

@@ -29,7 +29,7 @@ LAYERS = [
     {"journal", "locks"},
     {"ticket", "config", "durable", "figures", "logs", "systemd"},
     {"expressions"},
-    {"errors", "jpeg", "__init__"},
+    {"errors", "jpeg", "accounts", "__init__"},
     {"installed"},
 ]
 ONLY = {

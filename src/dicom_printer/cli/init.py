@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import pwd
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from dicom_printer import queues
+from dicom_printer import certificates, queues
 from dicom_printer.cli import initial
+from dicom_printer.cli.doctor.bounded import Look, ended
 from dicom_printer.cli.initial import Address, Answers
+from dicom_printer.cli.questions import Answering, Question, agreed
 from dicom_printer.config import Config, Remote
 from dicom_printer.config.models import AETitle, Port
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import ConfigError, QueueError, StepError, UsageError
 from dicom_printer.ppd import backend_directory
 
@@ -24,29 +26,29 @@ _USER = "dicom-printer"
 _SYSTEMD = Path("/run/systemd/system")
 
 
-class _Question(NamedTuple):
-    """One thing to know: the flag's name, what is asked, the answer where none is given."""
-
-    name: str
-    text: str
-    default: str
-    kind: Any = str
-
-
-_PACS = (
-    _Question("pacs_host", "host name or IP address of the PACS", ""),
-    _Question("pacs_port", "its DICOM port", "104", Port),
-    _Question("pacs_ae_title", "its AE title", "", AETitle),
-)
-_OWN = (
-    _Question("ae_title", "our own AE title, as the PACS knows it", "DICOM_PRINTER", AETitle),
-    _Question("queue", "name of the print queue", "DICOM_Printer"),
-    _Question("spool", "directory of the spool", ""),
-)
-_WORKLIST = (
-    _Question("worklist_host", "host of the worklist (nothing: there is none)", ""),
-    _Question("worklist_port", "its DICOM port", "104", Port),
-    _Question("worklist_ae_title", "its AE title", "", AETitle),
+_OWN = Question("ae_title", "our own AE title, as the PACS knows it", "DICOM_PRINTER", AETitle)
+_QUEUE = Question("queue", "name of the print queue", "DICOM_Printer")
+_SPOOL = Question("spool", "")
+_HOSTS = {
+    kind: Question(f"{kind}_host", text, is_needed=kind == "pacs")
+    for kind, text in (
+        ("pacs", "host name or IP address of the PACS"),
+        ("worklist", "host of the worklist (nothing: there is none)"),
+        ("film", "host of a film printer (nothing: there is none)"),
+    )
+}
+_SERVICE = {
+    "pacs": "storing Secondary Capture images",
+    "worklist": "queries of the modality worklist",
+    "film": "Basic Grayscale Print Management",
+}
+_FILES = tuple(
+    Question(name, text, is_needed=False)
+    for name, text in (
+        ("tls_ca", "PEM file of who issues its certificate (nothing: the system's issuers)"),
+        ("tls_cert", "PEM file of our own certificate (nothing: it wants none)"),
+        ("tls_key", "PEM file of its key (nothing: in the same file)"),
+    )
 )
 
 
@@ -65,15 +67,16 @@ def init(args: argparse.Namespace) -> int:
         raise ConfigError(f"{path} is there already", "--force replaces it, and keeps it as .old")
     owner = _owner(args.user)
     can_ask = sys.stdin.isatty() and not args.yes
-    answers = _answers(args, can_ask=can_ask)
+    answers = _answers(Answering(args, can_ask))
+    _see_files(answers, owner)
     healthy = _try_remotes(answers, yes=args.yes, can_ask=can_ask)
     config = initial.write(path, initial.text(answers), owner, replace=replace)
     print(f"spool {config.service.spool}: of user {owner.pw_name}")
     print(f"{path}: written")
-    installed = _install_queue(config, answers.queue)
-    print(
-        f"\nThe PACS has to know us: AE title {answers.ae_title}, storing Secondary Capture images"
-    )
+    installed = _install_queues(config)
+    print(f"\nWho has to know us, by the AE title {answers.ae_title}:")
+    for kind, name, _ in answers.remotes():
+        print(f"  the {name}, for {_SERVICE[kind]}")
     _say_next(path, answers.queue, installed=installed)
     return 0 if healthy else 1
 
@@ -92,72 +95,92 @@ def _owner(name: str | None) -> pwd.struct_passwd:
         ) from None
 
 
-def _answers(args: argparse.Namespace, *, can_ask: bool) -> Answers:
-    found: dict[str, str] = {}
+def _answers(answering: Answering) -> Answers:
     # Who is not root has no business in /var: beside the configuration then.
     spool = "/var/spool/dicom-printer" if os.geteuid() == 0 else "spool"
-    for question in (*_PACS, *_OWN[:-1], _OWN[-1]._replace(default=spool)):
-        found[question.name] = _answer(args, question, can_ask=can_ask)
-    host = _WORKLIST[0]
-    stated = getattr(args, host.name)
-    found[host.name] = stated if stated is not None else input_of(host) if can_ask else ""
-    worklist = None
-    if found[host.name]:
-        for question in _WORKLIST[1:]:
-            found[question.name] = _answer(args, question, can_ask=can_ask)
-        worklist = _address(found, "worklist")
-    return Answers(
-        _address(found, "pacs"), found["ae_title"], found["queue"], found["spool"], worklist
+    pacs = _address(answering, "pacs", answering.text(_HOSTS["pacs"]), tls_asked=True)
+    found = Answers(
+        pacs=pacs,
+        ae_title=answering.text(_OWN),
+        queue=answering.text(_QUEUE),
+        spool=answering.text(_SPOOL._replace(default=spool)),
     )
+    for kind in ("worklist", "film"):
+        if host := answering.text(_HOSTS[kind]):
+            # Whose PACS speaks in clear is not asked whether the others do.
+            tls_asked = pacs.tls is not None
+            there: dict[str, Any] = {kind: _address(answering, kind, host, tls_asked=tls_asked)}
+            found = dataclasses.replace(found, **there)
+    return _encrypted(answering, found)
 
 
-def _address(found: dict[str, str], kind: str) -> Address:
-    return Address(found[f"{kind}_ae_title"], found[f"{kind}_host"], int(found[f"{kind}_port"]))
+def _address(answering: Answering, kind: str, host: str, *, tls_asked: bool) -> Address:
+    port = answering.text(Question(f"{kind}_port", "its DICOM port", "104", Port))
+    ae_title = answering.text(Question(f"{kind}_ae_title", "its AE title", "", AETitle))
+    # Who states the host by a flag would have stated that too.
+    can_ask = answering.can_ask and tls_asked and getattr(answering.args, f"{kind}_host") is None
+    question = Question(f"{kind}_tls", "is the connection encrypted (TLS)?")
+    tls = answering._replace(can_ask=can_ask).yes(question)
+    return Address(ae_title, host, int(port), TLS() if tls else None)
 
 
-def _answer(args: argparse.Namespace, question: _Question, *, can_ask: bool) -> str:
-    """Return what a flag says, or a person; else what is usual.
+def _encrypted(answering: Answering, found: Answers) -> Answers:
+    """Fill in the files of TLS: one issuer and one certificate of ours for all who want it.
 
     Raises
     ------
     UsageError
-        Where nothing is usual, or a flag's value is no good.
+        Where they are stated, and nobody is to be encrypted; or a key without a certificate.
     """
-    flag = "--" + question.name.replace("_", "-")
-    stated: str | None = getattr(args, question.name)
-    if stated is None and not can_ask:
-        if not question.default:
-            raise UsageError(f"{flag} is missing, and there is no terminal to ask on")
-        stated = question.default
-    if stated is not None:
-        wrong = _wrong(question, stated)
-        if wrong:
-            raise UsageError(f"{flag}: {wrong}")
-        return stated
-    while True:
-        typed = input_of(question)
-        if not (wrong := _wrong(question, typed)):
-            return typed
-        print(wrong)
+    encrypted = [(kind, address) for kind, _, address in found.remotes() if address.tls]
+    args = answering.args
+    if not encrypted:
+        stated = [q.flag for q in _FILES if getattr(args, q.name)]
+        stated += ["--tls-no-verify"] if args.tls_no_verify else []
+        if stated:
+            raise UsageError(f"{stated[0]} goes with --pacs-tls, --worklist-tls or --film-tls")
+        return found
+    ca, cert, key = _FILES
+    authority, ours = _file(answering.text(ca)), _file(answering.text(cert))
+    secret = _file(answering.text(key)) if ours else args.tls_key
+    if secret and not ours:
+        raise UsageError("--tls-key goes with --tls-cert")
+    tls = TLS(ca=authority, cert=ours, key=secret, verify=not args.tls_no_verify)
+    for kind, address in encrypted:
+        changed: dict[str, Any] = {kind: dataclasses.replace(address, tls=tls)}
+        found = dataclasses.replace(found, **changed)
+    return found
 
 
-def input_of(question: _Question) -> str:
-    """Ask on the terminal; Enter takes the answer that is usual."""
-    usual = f" [{question.default}]" if question.default else ""
-    try:
-        return input(f"{question.text}{usual}: ").strip() or question.default
-    except EOFError:
-        raise UsageError("the answers ended", "run it again, or state all by flags") from None
+def _file(name: str) -> Path | None:
+    return Path(name).absolute() if name else None
 
 
-def _wrong(question: _Question, value: str) -> str:
-    if not value.strip():
-        return "cannot be empty"
-    try:
-        TypeAdapter(question.kind).validate_python(value)
-    except ValidationError as error:
-        return str(error.errors()[0]["msg"])
-    return ""
+def _see_files(answers: Answers, owner: pwd.struct_passwd) -> None:
+    """See that the service's user can use the files of TLS, before root tries the remotes.
+
+    Raises
+    ------
+    UsageError
+        Naming what it cannot use.
+    """
+    tls = next((remote.tls for _, _, remote in answers.remotes() if remote.tls), None)
+    if tls is None:
+        return
+
+    def look() -> Iterator[tuple[str, str]]:
+        if os.geteuid() == 0 != owner.pw_uid:
+            os.initgroups(owner.pw_name, owner.pw_gid)
+            os.setgid(owner.pw_gid)
+            os.setuid(owner.pw_uid)
+        yield from certificates.mistakes(tls)
+
+    for key, text in ended([Look("tls", look)]):
+        raise UsageError(
+            f"--tls-{key}: {text}",
+            f"it has to be PEM that {owner.pw_name} can read: `chgrp {owner.pw_name} FILE`, "
+            "`chmod 0640 FILE`",
+        )
 
 
 def _try_remotes(answers: Answers, *, yes: bool, can_ask: bool) -> bool:
@@ -168,33 +191,29 @@ def _try_remotes(answers: Answers, *, yes: bool, can_ask: bool) -> bool:
     UsageError
         Where one does not, and nobody wants to go on.
     """
-    from dicom_printer import network
+    from dicom_printer.cli.admin import asked
     from dicom_printer.cli.doctor.remotes import cure
 
     healthy = True
-    for name, address in (("PACS", answers.pacs), ("worklist", answers.worklist)):
-        if address is None:
-            continue
+    for kind, name, address in answers.remotes():
         remote = Remote(name=name, calling_ae_title=answers.ae_title, **vars(address))
         try:
-            answered = network.echo(remote)
+            row = asked(remote, "grayscale" if kind == "film" else "")
         except StepError as error:
             healthy = False
             print(f"{name}: does not answer: {error.message}")
             print(f"  {cure(error, answers.ae_title)}")
-        else:
-            print(f"{name}: answers a C-ECHO within {1000 * answered.seconds:.0f} ms")
-    if not healthy and not yes and not (can_ask and _agreed("write the configuration anyway?")):
+            continue
+        tls = f", encrypted with {row['tls']['version']}" if row["tls"] else ""
+        said = f"; it says {row['printer']}" if row["printer"] else ""
+        print(f"{name}: answers a C-ECHO within {row['ms']} ms{tls}{said}")
+    if not healthy and not yes and not (can_ask and agreed("write the configuration anyway?")):
         raise UsageError("nothing was written", "correct the address, or say --yes to go on anyway")
     return healthy
 
 
-def _agreed(question: str) -> bool:
-    return input_of(_Question("", f"{question} (y/n)", "n")).lower().startswith("y")
-
-
-def _install_queue(config: Config, name: str) -> bool:
-    """Install backend and queue where CUPS is there, else say what to do; tell whether it is."""
+def _install_queues(config: Config) -> bool:
+    """Install backend and queues where CUPS is there, else say what to do; tell whether it is."""
     later = "then `dicom-printer printers install`"
     directory = queues.cups_backends()
     if directory is None:
@@ -206,14 +225,14 @@ def _install_queue(config: Config, name: str) -> bool:
     try:
         say: Callable[[str], None] = print
         initial.install_backend(backend_directory() / "dicom", directory, say)
-        outcome = queues.install(queues.of(config, name))
+        for name in config.printer:
+            print(f"queue {name}: {queues.install(queues.of(config, name))}")
     except OSError as error:
         print(f"the backend cannot be put into {directory}: {error.strerror}; {later}")
         return False
     except QueueError as error:
         print(f"the queue is not installed: {error}; {later}")
         return False
-    print(f"queue {name}: {outcome}")
     return True
 
 

@@ -7,12 +7,13 @@ import os
 import pwd
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicom_printer import checks, config, durable, installed
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import ConfigError, UsageError
 from dicom_printer.spool import INCOMING, JOBS, REJECTED, TMP, Spool
 
@@ -22,11 +23,12 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Address:
-    """Where a remote answers: its AE title, and a host name or an IP address with a port."""
+    """Where a remote answers: its AE title, a host name or an IP address with a port, and TLS."""
 
     ae_title: str
     host: str
     port: int
+    tls: TLS | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Answers:
         The printer's name, here and in CUPS.
     worklist : Address or None
         Who knows the patients, where there is such a one.
+    film : Address or None
+        A film printer, where there is one; it gets a queue of its own.
     """
 
     pacs: Address
@@ -48,6 +52,17 @@ class Answers:
     queue: str
     spool: str
     worklist: Address | None = None
+    film: Address | None = None
+
+    def remotes(self) -> Iterator[tuple[str, str, Address]]:
+        """Return which remotes there are: which kind, what people call it, where it is."""
+        for kind, name, address in (
+            ("pacs", "PACS", self.pacs),
+            ("worklist", "worklist", self.worklist),
+            ("film", "film printer", self.film),
+        ):
+            if address is not None:
+                yield kind, name, address
 
 
 _HEAD = """\
@@ -68,7 +83,7 @@ _REMOTE = """
 ae_title = {ae_title}
 host = {host}
 port = {port}
-"""
+{tls}"""
 _PRINTER = """
 # The CUPS queue; `ask` are the fields in its print dialog.
 [printer.{queue}]
@@ -98,6 +113,17 @@ _STORE = """
 action = "store"
 remote = "pacs"
 """
+_FILM = """
+# What is printed to this queue comes out as film, a page each, and goes nowhere else.
+[printer.{queue}]
+info = "DICOM Printer: film"
+workflow = "to_film"
+
+[[workflow.to_film]]
+action = "print"
+remote = "film"
+film_box = {{ ImageDisplayFormat = 'STANDARD\\1,1' }}
+"""
 
 
 def text(answers: Answers) -> str:
@@ -112,16 +138,34 @@ def text(answers: Answers) -> str:
     parts.append(_remote("pacs", "The archive.", answers.pacs))
     if known:
         parts.append(_remote("worklist", "Who knows what is ordered for whom.", known))
-    queue = answers.queue if _PLAIN_KEY.fullmatch(answers.queue) else _quoted(answers.queue)
-    parts.append(_PRINTER.format(queue=queue, ask=json.dumps(ask)))
-    return "".join([*parts, _QUERY if known else "", _STORE])
+    if answers.film:
+        parts.append(_remote("film", "The film printer.", answers.film))
+    parts.append(_PRINTER.format(queue=_key(answers.queue), ask=json.dumps(ask)))
+    parts += [_QUERY if known else "", _STORE]
+    if answers.film:
+        parts.append(_FILM.format(queue=_key(f"{answers.queue}_Film")))
+    return "".join(parts)
+
+
+def _key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else _quoted(name)
 
 
 def _remote(name: str, what: str, address: Address) -> str:
     return _REMOTE.format(
         name=name, what=what, port=address.port,
-        ae_title=_quoted(address.ae_title), host=_quoted(address.host),
+        ae_title=_quoted(address.ae_title), host=_quoted(address.host), tls=_tls(address.tls),
     )  # fmt: skip
+
+
+def _tls(tls: TLS | None) -> str:
+    """Return the line of a remote that says with what it is encrypted; none where it is not."""
+    if tls is None:
+        return ""
+    files = {"ca": tls.ca, "cert": tls.cert, "key": tls.key}
+    keys = [f"{name} = {_quoted(str(path))}" for name, path in files.items() if path]
+    keys += [] if tls.verify else ["verify = false"]
+    return f"tls = {{ {', '.join(keys)} }}\n" if keys else "tls = true\n"
 
 
 def _quoted(value: str) -> str:

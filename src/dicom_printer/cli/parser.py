@@ -220,10 +220,24 @@ def _add_admin(verb: _Verb) -> None:
 
 def _add_init(verb: _Verb) -> None:
     init = verb("init", "init", "write a first configuration, and install its queue")
-    for kind, what in (("pacs", "the PACS"), ("worklist", "a worklist, where there is one")):
+    for kind, what in (
+        ("pacs", "the PACS"),
+        ("worklist", "a worklist, where there is one"),
+        ("film", "a film printer, where there is one"),
+    ):
         init.add_argument(f"--{kind}-host", metavar="HOST", help=f"where {what} is")
         init.add_argument(f"--{kind}-port", metavar="PORT", help="its DICOM port (default: 104)")
         init.add_argument(f"--{kind}-ae-title", metavar="AE", help="its AE title")
+        init.add_argument(f"--{kind}-tls", action="store_true", help="it is reached by TLS")
+    for file, what in (
+        ("ca", "certificate of who issued theirs (default: the system's issuers)"),
+        ("cert", "our own certificate, where they want one"),
+        ("key", "its key (default: in the same file)"),
+    ):
+        _FILES.add(init.add_argument(f"--tls-{file}", metavar="FILE", help=f"PEM: {what}"))
+    init.add_argument(
+        "--tls-no-verify", action="store_true", help="do not ask who they are; for a trial only"
+    )
     for flag, what, default in (
         ("ae-title", "our own AE title", "DICOM_PRINTER"),
         ("queue", "the name of the print queue", "DICOM_Printer"),

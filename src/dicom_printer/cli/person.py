@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
+
+from dicom_printer.accounts import name_of
 
 _LOGIN_UID = Path("/proc/self/loginuid")
 _NOBODY_LOGGED_IN = 0xFFFFFFFF
@@ -25,11 +26,3 @@ def person() -> str:
         return name_of(uid)
     own = name_of(os.getuid())
     return os.environ.get("SUDO_USER") or own
-
-
-def name_of(uid: int) -> str:
-    """Return a user's name, or the number where there is none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a number without a name, as in containers
-        return str(uid)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import pwd
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates_made import Authority, Pair
 
 from dicom_printer import checks, network, queues
 from dicom_printer.cli import main
+from dicom_printer.config.tls import TLS
 from dicom_printer.errors import QueueError, RemoteRefusedError, RemoteUnreachableError
-from dicom_printer.network import Answered
+from dicom_printer.network import Answered, printing
+from dicom_printer.network.printing import PrinterStatus
 
 PACS = ["--pacs-host", "pacs.example", "--pacs-ae-title", "ARCHIVE"]
 CONFIG = Path("dicom-printer.toml")
@@ -72,7 +77,7 @@ def test_flags_alone_are_enough(asked: list[Any], capsys: pytest.CaptureFixture[
     assert {p.name for p in Path().iterdir()} == {"dicom-printer.toml", "spool"}, "no draft is left"
     out = capsys.readouterr().out
     assert "PACS: answers a C-ECHO within 20 ms" in out
-    assert "has to know us: AE title PRINTER" in out
+    assert "has to know us, by the AE title PRINTER:\n  the PACS, for storing" in out
     assert f"dicom-printer serve --config {CONFIG.absolute()}" in out
 
 
@@ -84,6 +89,122 @@ def test_with_a_worklist_it_is_asked_and_queried(asked: list[Any]) -> None:
     steps = config.workflow["to_pacs"]
     assert [step["action"] for step in steps] == ["parse", "query", "store"]
     assert config.printer["Drucker.1"].ask == ["AccessionNumber"]
+
+
+@pytest.fixture
+def films(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
+    """Let every film printer answer, and have something to say."""
+
+    def look(remote: Any, meta: str) -> tuple[Answered, PrinterStatus]:
+        asked.append(remote)
+        assert meta == printing.GRAYSCALE
+        return Answered(0.01), PrinterStatus("WARNING", "SUPPLY LOW")
+
+    monkeypatch.setattr(printing, "look", look)
+
+
+@pytest.mark.usefixtures("films")
+def test_a_film_printer_gets_a_queue_of_its_own(
+    asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = ["--film-host", "imager.example", "--film-port", "1040", "--film-ae-title", "PRT"]
+    assert run(*PACS, *film, "--queue", "Drucker.1", "--yes") == 0
+    config = checks.load(CONFIG)
+    assert [(remote.host, remote.port) for remote in asked] == [
+        ("pacs.example", 104),
+        ("imager.example", 1040),
+    ]
+    assert {name: p.workflow for name, p in config.printer.items()} == {
+        "Drucker.1": "to_pacs",
+        "Drucker.1_Film": "to_film",
+    }
+    (step,) = config.workflow["to_film"]
+    assert (step["action"], step["remote"]) == ("print", "film")
+    assert step["film_box"] == {"ImageDisplayFormat": r"STANDARD\1,1"}
+    out = capsys.readouterr().out
+    assert "film printer: answers a C-ECHO within 10 ms; it says WARNING (SUPPLY LOW)" in out
+    assert "the film printer, for Basic Grayscale Print Management" in out
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> tuple[Authority, Pair]:
+    authority = Authority(tmp_path / "tls")
+    return authority, authority.issue("we")
+
+
+def test_those_that_are_encrypted_share_issuer_and_certificate(
+    asked: list[Any], ours: tuple[Authority, Pair]
+) -> None:
+    authority, we = ours
+    flags = ["--pacs-tls", "--tls-ca", os.path.relpath(authority.file)]
+    flags += ["--tls-cert", str(we.cert), "--tls-key", str(we.key)]
+    worklist = ["--worklist-host", "ris.example", "--worklist-ae-title", "RIS"]
+    assert run(*PACS, *worklist, *flags, "--yes") == 0
+    config = checks.load(CONFIG)
+    wanted = TLS(ca=authority.file, cert=we.cert, key=we.key)
+    assert asked[0].tls == config.remote["pacs"].tls == wanted
+    assert asked[1].tls is config.remote["worklist"].tls is None
+    assert run(*PACS, *worklist, *flags, "--worklist-tls", "--yes", "--force") == 0
+    assert checks.load(CONFIG).remote["worklist"].tls == wanted
+    assert run(*PACS, "--pacs-tls", "--tls-no-verify", "--yes", "--force") == 0
+    assert checks.load(CONFIG).remote["pacs"].tls == TLS(verify=False)
+    assert run(*PACS, "--pacs-tls", "--yes", "--force") == 0
+    assert checks.load(CONFIG).remote["pacs"].tls == TLS()
+
+
+@pytest.mark.usefixtures("films")
+def test_a_person_is_asked_for_the_files_once(
+    person: list[str], ours: tuple[Authority, Pair]
+) -> None:
+    authority, _ = ours
+    person += ["pacs.example", "2762", "ARCHIVE", "y", "", "", "ris", "", "RIS", "y"]
+    person += ["imager", "", "PRT", "n", str(authority.file), ""]
+    assert run() == 0
+    config = checks.load(CONFIG)
+    wanted = TLS(ca=authority.file)
+    assert {name: remote.tls for name, remote in config.remote.items()} == {
+        "pacs": wanted,
+        "worklist": wanted,
+        "film": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--tls-ca", "ca.pem"], "--tls-ca goes with --pacs-tls"),
+        (["--tls-no-verify"], "--tls-no-verify goes with --pacs-tls"),
+        (["--pacs-tls", "--tls-key", "x"], "--tls-key goes with --tls-cert"),
+        (["--pacs-tls", "--tls-ca", "none.pem"], "--tls-ca: "),
+    ],
+)
+def test_files_of_tls_that_are_no_good(
+    asked: list[Any], capsys: pytest.CaptureFixture[str], flags: list[str], said: str
+) -> None:
+    assert run(*PACS, *flags, "--yes") == 2
+    assert said in capsys.readouterr().err
+    assert asked == []
+    assert not CONFIG.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others may not")
+def test_a_key_that_the_service_may_not_read(
+    asked: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        we = Authority(Path(directory)).issue("we")
+        we.cert.chmod(0o644)
+        we.key.chmod(0o600)
+        flags = ["--pacs-tls", "--tls-cert", str(we.cert), "--tls-key", str(we.key), "--yes"]
+        assert run(*PACS, *flags, "--user", "daemon") == 2
+        said = capsys.readouterr().err
+        assert "cannot be read by user daemon: Permission denied" in said
+        assert "`chgrp daemon FILE`, `chmod 0640 FILE`" in said
+        assert asked == []
+        os.chown(we.key, 0, pwd.getpwnam("daemon").pw_gid)
+        we.key.chmod(0o640)
+        assert run(*PACS, *flags, "--user", "daemon") == 0
 
 
 def test_without_a_terminal_a_missing_answer_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +280,7 @@ def test_a_pacs_that_does_not_answer(
 def test_a_person_is_asked_again_until_the_answer_is_good(
     person: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    person += ["pacs.example", "port", "104", "", "ARCHIVE", "", "", ""]
+    person += ["pacs.example", "port", "104", "", "ARCHIVE", "", "", "", "", ""]
     assert run() == 0
     config = checks.load(CONFIG)
     assert config.remote["pacs"].ae_title == "ARCHIVE"
@@ -173,6 +294,7 @@ def test_a_person_may_go_on_or_not(person: list[str], monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(network, "echo", refuse)
     asked = [*PACS, "--ae-title", "P", "--queue", "Q", "--pacs-port", "104", "--worklist-host", ""]
+    asked += ["--film-host", ""]
     person += ["", "y"]
     assert run(*asked) == 2
     assert not CONFIG.exists()

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dicom_printer.accounts import name_of
 from dicom_printer.bell import needs_polling
 from dicom_printer.cli import access, health, look, output
 from dicom_printer.cli.access import Access
 from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wrong
-from dicom_printer.cli.person import name_of
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
 from dicom_printer.installed import document

@@ -15,7 +15,7 @@ from dicom_printer.cli.doctor.bounded import PATIENCE_S, Look, ended
 from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 from dicom_printer.config import Config, Remote
 from dicom_printer.config.units import spoken
-from dicom_printer.errors import StepError
+from dicom_printer.errors import RemoteTLSError, StepError
 from dicom_printer.installed import document
 from dicom_printer.spool import Spool
 
@@ -86,8 +86,13 @@ def cure(error: StepError, ae_title: str) -> str:
     """
     if error.reason == "remote refused":
         return f"have its administrator enter our AE title {ae_title}; see that its own is right"
+    if isinstance(error, RemoteTLSError):
+        return error.remedy
     if error.reason == "remote unreachable":
-        return "see that host and port are right, that it runs, and that no firewall is between"
+        return (
+            "see that host and port are right, that it runs, and that no firewall is between; "
+            "a port for TLS, 2762 as a rule, wants `tls`"
+        )
     return f'see "{error.reason}" in {document("docs/errors.md")}, and the log of the remote'
 
 
