@@ -73,6 +73,19 @@ def gray(path: Path, pages: int = 2) -> Path:
     return path
 
 
+def slow(path: Path, pages: int = 4, seconds: float = 1.0) -> Path:
+    """Pages that take about so long to render each, however small: many dashed curves."""
+    curve = b"%d %d m 0 0 200 %d %d 100 c S\n"
+    curves = range(int(8_000 * seconds))
+    content = [
+        b"0.3 w [0.2 0.3] 0 d\n"
+        + b"".join(curve % (n % 200, page, n % 199, n % 197) for n in curves)
+        for page in range(pages)
+    ]
+    path.write_bytes(raw_pdf(["/MediaBox [0 0 200 200]"] * pages, content))
+    return path
+
+
 def sizes(path: Path) -> Path:
     """Portrait, landscape, each /Rotate, A3 and odd sizes; nothing on them is symmetric.
 

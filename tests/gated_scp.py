@@ -14,13 +14,18 @@ class GatedSCP(ScriptedSCP):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._held_back, self._aborts = 0, False
+        self._held_back, self._also_later, self._aborts = 0, False, False
+        self.waiting = 0
+        """How many stores are not answered yet."""
         self.reached = threading.Event()
         self.gate = threading.Event()
 
-    def hold_back(self, number: int) -> None:
-        """Take the store of this number, counted from the first ever, and do not answer it yet."""
-        self._held_back = number
+    def hold_back(self, number: int, *, also_later: bool = False) -> None:
+        """Take the store of this number, counted from the first ever, and do not answer it yet.
+
+        With `also_later` those that come after it on other associations neither.
+        """
+        self._held_back, self._also_later = number, also_later
         self.reached.clear()
         self.gate.clear()
 
@@ -44,9 +49,17 @@ class GatedSCP(ScriptedSCP):
 
     def _store(self, event: Any) -> int:
         status = super()._store(event)
-        if len(self.stores) == self._held_back:
+        if self._waits(len(self.stores)):
+            with self._lock:
+                self.waiting += 1
             self.reached.set()
             self.gate.wait(60)
+            with self._lock:
+                self.waiting -= 1
             if self._aborts:
                 event.assoc.abort()
         return status
+
+    def _waits(self, number: int) -> bool:
+        later = self._also_later and 0 < self._held_back < number
+        return later or number == self._held_back
