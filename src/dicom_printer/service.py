@@ -24,7 +24,7 @@ from dicom_printer import __version__, metrics
 from dicom_printer.config import Config
 from dicom_printer.errors import NodeTakenError, SpoolError
 from dicom_printer.intake import Intake
-from dicom_printer.jobs import changes, look, nodes, table
+from dicom_printer.jobs import changes, due, look, nodes, table
 from dicom_printer.jobs.damage import is_damage, refuse_damaged
 from dicom_printer.jobs.database import TROUBLES, open_database, place, said, unusable
 from dicom_printer.jobs.nodes import Node
@@ -121,24 +121,24 @@ class Service:
         logger.info("stopped", extra={"event": "stopped"})
 
     def _open(self, stack: ExitStack) -> None:
-        where = place(self._config.service, self._spool.database)
+        service = self._config.service
+        where = place(service, self._spool.database)
         if isinstance(where, Path):
             refuse_damaged(where)
         engine = open_database(where, upgrade=True)
         stack.callback(engine.dispose)
         limits = {name: remote.associations for name, remote in self._config.remote.items()}
         self._store = Store(engine, limits, journal=self._spool.journal, node=self._name)
-        self._node = Node(self._store, self._config.service.lease, __version__)
+        self._node = Node(self._store, service.lease, __version__)
         self._notices = Notices(self._config, self._spool, self._store)
         self._changes = changes.watch(self._store)
         stack.callback(self._changes.close)
-        renderer = Renderer(self._config.pages, self._config.service.render_workers)
+        renderer = Renderer(self._config.pages, service.render_workers)
         stack.callback(renderer.close)
         kept = Kept(keeps=not self._store.shared)
         stack.callback(kept.close)
-        self._workflow = Workflow(
-            self._spool, self._config.remote, renderer, kept, lambda: self._must_stop
-        )
+        remotes, must_stop = self._config.remote, lambda: self._must_stop
+        self._workflow = Workflow(self._spool, remotes, renderer, kept, must_stop)
         self._intake = Intake(self._config, self._spool, self._store, self._wake.set)
         self._show_figures(stack, renderer)
         nodes.require_same_spool(self._store, self._spool.is_adopted)
@@ -206,18 +206,21 @@ class Service:
         # Where the clock was set back, nothing that was to come at a time can wait for it.
         if rang or changed or self._time >= self._next_due or self._time < before:
             self._dispatch(pool)
-            self._next_due = table.next_due(self._store) or math.inf
+            self._next_due = due.next_due(self._store) or math.inf
         self._status.turn(rang or changed)
         self._notices.turn(rang or changed)
 
     def _dispatch(self, pool: ThreadPoolExecutor) -> None:
         while len(self._running) < self._config.service.workers and not self._draining:
-            running = table.claim(self._store)
-            if running is None:
-                return
+            if (running := table.claim(self._store)) is None:
+                break
             future = pool.submit(self._carry_on, running)
             self._running[future] = running
             future.add_done_callback(lambda _: self._wake.set())
+        if self._running and not self._draining:
+            # The first pages of jobs that wait for the association of another.
+            for each in due.coming(self._store, self._config.service.render_workers):
+                self._workflow.begin(each.id, each.step, each.attributes)
 
     def _carry_on(self, running: Running) -> None:
         with about(job=running.id[:8], printer=running.printer):
@@ -287,8 +290,8 @@ class Service:
                 # and jobs that are due, the lease and a stop do not wait for them either.
                 self._next_housekeeping = 0.0
                 return
-            logger.error("%d finished jobs cannot be deleted; see %s", len(ids) - len(gone),
-                         self._spool.root)  # fmt: skip
+            text = "%d finished jobs cannot be deleted; see %s"
+            logger.error(text, len(ids) - len(gone), self._spool.root)
         if self._store.shared:
             self._intake.mend_soon()  # a node that could not write the table may have left
         nodes.forget(self._store, limit)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from dicom_printer import actions, defaults, expressions, placeholders
 from dicom_printer.actions import Action, Job
+from dicom_printer.attributes import Value
 from dicom_printer.config import Remote, RemoteStep, Retry, Step, of_model
 from dicom_printer.config.units import spoken
 from dicom_printer.errors import (
@@ -86,6 +87,22 @@ class Workflow:
             until = now + Retry().delay(running.failures + 1)
             end = max(running.give_up_at or now + Retry().give_up, until)
             running.suspend(until, end, reason="spool unreadable", error=str(error), counts=True)
+
+    def begin(self, job_id: str, raw: Mapping[str, Any], attributes: Mapping[str, Value]) -> None:
+        """Begin with a job's next step before the job can be claimed, as far as that goes.
+
+        Nothing comes of it but a head start; what is wrong is said when the job has its turn.
+        """
+        try:
+            ticket = self.spool.ticket(job_id)
+            values = placeholders.values(ticket, attributes)
+            if not _wanted(_common(raw), values):
+                return
+            action, step = _prepared(raw, values)
+        except (StepError, TicketError, SpoolError):
+            return
+        if begin := getattr(action, "begin", None):
+            begin(step, ticket, self.spool.document(ticket), self.renderer)
 
     def _steps(self, running: Running) -> None:
         ticket = self.spool.ticket(running.id)

@@ -2,9 +2,13 @@
 
 An action is a module with two names: ``Settings``, a model of the step's keys derived
 from :class:`~dicom_printer.config.Step` (or ``RemoteStep``, where it talks to a remote),
-and ``run(step, job)``. To add one: write ``actions/NAME.py``, name it in :data:`ACTIONS`,
-test it. A package of its own registers the module under the entry-point group
-``dicom_printer.actions``; it is loaded only where the configuration names it.
+and ``run(step, job)``. It may have a third, ``begin(step, ticket, document, renderer)``: called
+while the job still waits for its remote, so that it finds done what takes long. Nothing may come
+of it that anybody sees, for the job may be held or cancelled yet.
+
+To add one: write ``actions/NAME.py``, name it in :data:`ACTIONS`, test it. A package of its own
+registers the module under the entry-point group ``dicom_printer.actions``; it is loaded only where
+the configuration names it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -15,7 +16,8 @@ from dicom_printer import capture, codec, encapsulated, encode, network
 from dicom_printer.actions import Job
 from dicom_printer.config import RemoteStep
 from dicom_printer.errors import BadValueError, DocumentError, NoAnswerError
-from dicom_printer.pages import EncodedPage, How, Page
+from dicom_printer.pages import EncodedPage, How, Page, Renderer
+from dicom_printer.ticket import Ticket
 
 _COMPRESSED = {
     ("rle", "extended"): codec.RLE,
@@ -125,6 +127,14 @@ def run(step: Settings, job: Job) -> str:
                     raise
         there = step.pages_at(job, numbers, job.running.accepted(remote.name))
         todo = {n: i for n, i in missing.items() if n not in there}
+
+
+def begin(step: Settings, ticket: Ticket, document: Path, renderer: Renderer) -> None:
+    """Have the first page rendered while the remote is busy with another job."""
+    chosen = ticket.option("page-ranges") or ticket.option("page-set")
+    if step.kind != "pdf" and not chosen:
+        encoding = codec.Encoding(step.compressed, step.quality) if step.compressed else None
+        renderer.begin(document, step.rendering, encoding)
 
 
 def _same_patient(job: Job) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.errors import OutcomeUnknownError, SpoolError
-from dicom_printer.jobs import films
+from dicom_printer.jobs import due, films
 from dicom_printer.jobs.record import record
 from dicom_printer.jobs.remotes import free_slot, used_slots
 from dicom_printer.jobs.running import Running
-from dicom_printer.jobs.schema import SUSPENDED, WAITING, job
-from dicom_printer.jobs.store import AHEAD_S, Snapshot, State, Store, log
+from dicom_printer.jobs.schema import job
+from dicom_printer.jobs.store import Snapshot, State, Store, log
 from dicom_printer.ticket import Ticket
 
 logger = logging.getLogger(__name__)
@@ -103,36 +103,6 @@ def known(store: Store, ids: list[str]) -> set[str]:
         return set(c.execute(sa.select(job.c.id).where(job.c.id.in_(ids))).scalars())
 
 
-_NOW: sa.BindParameter[float] = sa.bindparam("now", type_=sa.Float)
-_AHEAD = _NOW + AHEAD_S
-
-
-def _first(of: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    """Return the query for which of the jobs that wait for one remote comes next."""
-    found = sa.select(job.c.seq).where(WAITING, of).order_by(job.c.failures, job.c.seq)
-    return found.limit(1).scalar_subquery()
-
-
-def _next() -> sa.Select[Any]:
-    """Return the query for the job that is claimed next.
-
-    It goes from one remote to the next in the index, however many jobs wait for each: those
-    that wait for one that is in use are not looked at.
-    """
-    name = sa.select(sa.func.min(job.c.remote).label("name")).where(WAITING).cte(recursive=True)
-    after = sa.select(sa.func.min(job.c.remote)).where(WAITING, job.c.remote > name.c.name)
-    name = name.union_all(
-        sa.select(after.correlate(name).scalar_subquery()).where(name.c.name.is_not(None))
-    )
-    free = name.c.name.not_in(sa.bindparam("full", expanding=True))
-    each = sa.select(_first(job.c.remote == name.c.name).label("seq")).where(free)
-    both = sa.union_all(each, sa.select(_first(job.c.remote.is_(None)))).subquery()
-    firsts = sa.select(job.c.seq).where(job.c.seq.in_(sa.select(both.c.seq)))
-    first = firsts.order_by(job.c.failures, job.c.seq).limit(1).correlate(None).scalar_subquery()
-    return sa.select(job).where(job.c.seq == first).with_for_update(skip_locked=True)
-
-
-_NEXT = _next()
 _CLAIM = (
     sa.update(job)
     .where(job.c.seq == sa.bindparam("this"))
@@ -147,10 +117,10 @@ def claim(store: Store) -> Running | None:
     remote chokes on never stands in the way of the others.
     """
     with store.writing() as (c, now):
-        _wake(c, now)
+        due.wake(c, now)
         used = used_slots(c)
         full = [name for name in used if free_slot(c, store, name, used[name]) is None]
-        row = c.execute(_NEXT, {"full": full}).first()
+        row = c.execute(due.NEXT, {"full": full}).first()
         if row is None:
             return None
         slot = free_slot(c, store, row.remote, used.get(row.remote, set())) if row.remote else None
@@ -235,40 +205,6 @@ def _hold(store: Store, c: sa.Connection, now: float, job_id: str, why: str) -> 
         record(store, c, now, job_id, "held", why)
     except SpoolError as error:
         logger.warning("job %s: %s", job_id[:8], error)
-
-
-_SOONEST = sa.select(
-    sa.select(sa.func.min(job.c.not_before)).where(SUSPENDED).scalar_subquery().label("due"),
-    sa.select(sa.func.min(job.c.give_up_at)).where(SUSPENDED).scalar_subquery().label("end"),
-    sa.select(sa.func.max(job.c.updated)).where(SUSPENDED).scalar_subquery().label("updated"),
-)
-_WAKE = [
-    # Each by its index; "or" between them would look at all that is suspended.
-    sa.update(job).where(SUSPENDED, condition).values(not_before=None)
-    for condition in (
-        job.c.not_before <= _NOW,
-        job.c.give_up_at <= _NOW,
-        # From before the clock was set back: nothing that was to come at a time waits for it.
-        job.c.updated > _AHEAD,
-    )
-]
-
-
-def _wake(c: sa.Connection, now: float) -> None:
-    """Wake the suspended jobs that are due, or whose time to give up has come."""
-    soonest = c.execute(_SOONEST).one()
-    if soonest.due is None:
-        return
-    if min(soonest.due, soonest.end or now + 1) <= now or soonest.updated > now + AHEAD_S:
-        for each in _WAKE:
-            c.execute(each, {"now": now})
-
-
-def next_due(store: Store) -> float | None:
-    """Return when the next suspended job is due or given up, None where none is suspended."""
-    with store.reading() as c:
-        soonest = c.execute(_SOONEST).one()
-    return min((t for t in (soonest.due, soonest.end) if t is not None), default=None)
 
 
 def finished_before(store: Store, limit: float) -> list[str]:

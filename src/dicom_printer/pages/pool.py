@@ -15,6 +15,7 @@ import numpy as np
 
 from dicom_printer.codec import Encoding, Frame, check
 from dicom_printer.errors import DocumentError, RenderError
+from dicom_printer.pages.begun import FIRST, BegunPages
 from dicom_printer.pages.child import Child, DiedError
 from dicom_printer.pages.wire import EncodedPage, How, Limits, Page, request
 
@@ -48,6 +49,7 @@ class Renderer:
             self._idle.put(None)  # a place for a worker that is not started yet
         # Workers end with the thread that started them (PR_SET_PDEATHSIG): only with these.
         self._threads = ThreadPoolExecutor(workers, "render")
+        self._begun = BegunPages(workers)
         self._lock = threading.Lock()
         self._children: set[Child] = set()
         self._ended = 0
@@ -64,7 +66,12 @@ class Renderer:
         RenderError
             Where the worker was ended from outside.
         """
-        message, _ = _result(self._submit(self._ask, document, {"do": "count"}))
+        if (known := self._begun.count(document)) is not None:
+            return known
+        return _result(self._submit(self._count, document))
+
+    def _count(self, document: Path) -> int:
+        message, _ = self._ask(document, {"do": "count"})
         count = message.get("count")
         if type(count) is not int or not 0 < count <= self._limits.max_pages:
             raise RenderError("a render worker returned a number of pages that cannot be")
@@ -86,6 +93,21 @@ class Renderer:
             return None
         return document.read_bytes() if message.get("kind") == "whole" else bytes(data)
 
+    def begin(self, document: Path, how: How, encoding: Encoding | None = None) -> None:
+        """Begin with the first page of a document that is asked for soon, if it ever is.
+
+        Parameters
+        ----------
+        encoding : Encoding, optional
+            None where :meth:`stream` will be asked, else for :meth:`frames`.
+        """
+        asked: tuple[Any, ...] = (how,) if encoding is None else (how, encoding)
+        call: Callable[..., object] = self._page if encoding is None else self._encoded
+        self._begun.begin(
+            document, asked, self._submit,
+            lambda: self._count(document), lambda: call(document, FIRST, *asked),
+        )  # fmt: skip
+
     def stream(self, document: Path, numbers: Sequence[int], how: How) -> Generator[Page]:
         """Yield pages in the order of `numbers`, while the next ones are being rendered.
 
@@ -104,9 +126,13 @@ class Renderer:
         self, document: Path, numbers: Sequence[int], call: Callable[..., _T], *how: Any
     ) -> Generator[_T]:
         ahead: deque[Future[_T]] = deque()
+        begun = self._begun.take(document, how)
         try:
             for number in numbers:
-                ahead.append(self._submit(call, document, number, *how))
+                if begun is not None and number == FIRST:
+                    ahead.append(begun)
+                else:
+                    ahead.append(self._submit(call, document, number, *how))
                 if len(ahead) > self._workers:
                     yield _result(ahead.popleft())
             while ahead:
@@ -124,6 +150,7 @@ class Renderer:
         """End every worker; who still waits for a page gets a RenderError."""
         with self._lock:
             self._closed = True
+            self._begun.clear()
             children = set(self._children)
         for child in children:
             child.kill()

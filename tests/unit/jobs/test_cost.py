@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from jobs_made import STORE_STEP, Clock, claim, submit, ticket
 
-from dicom_printer.jobs import table
+from dicom_printer.jobs import due, table
 from dicom_printer.jobs.remotes import remote_up
 from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import Snapshot, Store
@@ -60,7 +60,7 @@ def turn(store: Store) -> None:
     running.requested()
     remote_up(store, "pacs")
     running.finish("stored")
-    table.next_due(store)
+    due.next_due(store)
 
 
 BESIDE: dict[str, Callable[[Clock], dict[str, Any]]] = {
@@ -121,7 +121,8 @@ def test_one_of_thousands_costs_the_same_at_the_begin_and_at_the_end(
 
 PLANS: dict[str, Callable[[Store], object]] = {
     "claim": table.claim,
-    "next_due": table.next_due,
+    "next_due": due.next_due,
+    "coming": lambda store: due.coming(store, 2),
     "known": lambda store: table.known(store, ["a" * 32]),
     "submit": lambda store: table.submit(
         store, ticket(9, dedup="a print"), Snapshot(defaults={}, steps=[STORE_STEP]), {}
@@ -140,7 +141,7 @@ def test_no_query_of_the_dispatcher_looks_at_every_job(store: Store, called: str
     sa.event.listen(store.engine, "before_cursor_execute", note)
     PLANS[called](store)
     sa.event.remove(store.engine, "before_cursor_execute", note)
-    queries = [each for each in said if each[0].startswith(("SELECT", "UPDATE", "DELETE"))]
+    queries = [each for each in said if each[0].startswith(("SELECT", "UPDATE", "DELETE", "WITH"))]
     assert queries
     for statement, parameters in queries:
         with store.reading() as c:

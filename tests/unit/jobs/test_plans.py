@@ -8,15 +8,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from dicom_printer.jobs import table
+from dicom_printer.jobs import due
 from dicom_printer.jobs.database import open_database
 
 INDEXES = {
-    "claim": (table._NEXT, {"waiting"}),
-    "next_due": (table._SOONEST, {"due", "given_up", "written"}),
-    "wake the due": (table._WAKE[0], {"due"}),
-    "wake the given up": (table._WAKE[1], {"given_up"}),
-    "wake those of before": (table._WAKE[2], {"written"}),
+    "claim": (due.NEXT, {"waiting"}),
+    "coming": (due._COMING, {"waiting"}),
+    "next_due": (due.SOONEST, {"due", "given_up", "written"}),
+    "wake the due": (due.WAKE[0], {"due"}),
+    "wake the given up": (due.WAKE[1], {"given_up"}),
+    "wake those of before": (due.WAKE[2], {"written"}),
 }
 
 

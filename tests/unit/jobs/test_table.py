@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from jobs_made import STORE_STEP, Clock, claim, submit, ticket
 
-from dicom_printer.jobs import films, look, table
+from dicom_printer.jobs import due, films, look, table
 from dicom_printer.jobs.films import Film
 from dicom_printer.jobs.remotes import remote_down
 from dicom_printer.jobs.store import WAITS_FOR_REMOTE, Snapshot, Store
@@ -57,7 +57,7 @@ def test_a_suspended_job_waits_for_its_time(store: Store, clock: Clock) -> None:
     claim(store).suspend(clock() + 60, clock() + 600, "no answer", "lost", counts=True)
     assert state(store, job_id) == "suspended"
     assert table.claim(store) is None
-    assert table.next_due(store) == clock() + 60
+    assert due.next_due(store) == clock() + 60
     clock.forward(60)
     assert claim(store).failures == 1
 
@@ -65,7 +65,7 @@ def test_a_suspended_job_waits_for_its_time(store: Store, clock: Clock) -> None:
 def test_a_suspended_job_is_woken_to_be_given_up(store: Store, clock: Clock) -> None:
     submit(store)
     claim(store).suspend(clock() + 600, clock() + 60, "no answer", "lost", counts=True)
-    assert table.next_due(store) == clock() + 60
+    assert due.next_due(store) == clock() + 60
     assert table.claim(store) is None
     clock.forward(60)
     assert table.claim(store) is not None
@@ -157,4 +157,4 @@ def test_those_that_were_woken_are_put_off_again_with_their_remote(
     assert claim(store).acquire("pacs") is True
     remote_down(store, "pacs", "refused", lambda _: 120)
     assert table.claim(store) is None
-    assert table.next_due(store) == clock() + 120
+    assert due.next_due(store) == clock() + 120
