@@ -161,13 +161,13 @@ class Journal:
             return None
         return found.st_mtime if found.st_size else None
 
-    def append(self, job_id: str, line: Line, *, durable: bool = True) -> None:
-        """Write a line, unless the job's directory is gone: then there is nothing to rebuild.
+    def append(self, job_id: str, *lines: Line, durable: bool = True) -> None:
+        """Write lines, unless the job's directory is gone: then there is nothing to rebuild.
 
         Parameters
         ----------
         durable : bool
-            True: it is on disk when this returns. False: it is with the next one that is.
+            True: they are on disk when this returns. False: they are with the next one that is.
 
         Raises
         ------
@@ -175,7 +175,8 @@ class Journal:
             Where it cannot be written.
         """
         place = self._jobs / job_id / FILE_NAME
-        data = json.dumps(line.model_dump(exclude_unset=True) | {"v": line.v}).encode() + b"\n"
+        made = (json.dumps(each.model_dump(exclude_unset=True) | {"v": each.v}) for each in lines)
+        data = "".join(f"{each}\n" for each in made).encode()
         with explained(f"the journal of job {job_id[:8]} cannot be written"):
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
@@ -247,7 +248,7 @@ def _cut_torn(descriptor: int) -> int:
 
 
 def _write(descriptor: int, data: bytes, begun: int) -> None:
-    """Write the line whole or not at all."""
+    """Write the lines whole or not at all."""
     try:
         while data:
             data = data[os.write(descriptor, data) :]

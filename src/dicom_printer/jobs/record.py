@@ -18,6 +18,13 @@ from dicom_printer.jobs.store import Store, log
 from dicom_printer.journal import Accepted, Event, Line, OnFilm
 from dicom_printer.journal import State as Written
 
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_OF: sa.BindParameter[str] = sa.bindparam("of")
+_ROW = sa.select(job).where(job.c.id == _OF)
+_INSTANCES = sa.select(instance).where(instance.c.job == _OF)
+_INSTANCES_AT = _INSTANCES.where(instance.c.remote == sa.bindparam("at"))
+_FILMS = sa.select(film.c.key).where(film.c.job == _OF)
+
 
 def record(
     store: Store,
@@ -28,6 +35,7 @@ def record(
     detail: str = "",
     user: str = "",
     *,
+    said: str = "",
     films: Iterable[str] = (),
     durable: bool = True,
 ) -> None:
@@ -37,6 +45,8 @@ def record(
     ----------
     what, detail, user : str
         A line for its history, unless `what` is empty.
+    said : str
+        What the step did with which this came about, for a line of its own before that one.
     films : iterable of str
         The keys of the films that changed.
     durable : bool
@@ -47,22 +57,27 @@ def record(
     SpoolError
         Where the journal cannot be written: the transaction must not be committed.
     """
+    events = [Event(at=now, what="step", detail=said)] if said else []
     if what:
-        log(c, now, job_id, what, detail, user)
+        events.append(Event(at=now, what=what, detail=detail, user=user))
+    for each in events:
+        log(c, now, job_id, each.what, each.detail, each.user)
     if store.journal is None:
         return
-    row = c.execute(sa.select(job).where(job.c.id == job_id)).one()._mapping
+    row = c.execute(_ROW, {"of": job_id}).one()._mapping
     parts: dict[str, Any] = {"fence": row["fence"], "job": _state(row)}
-    if what:
-        parts["event"] = Event(at=now, what=what, detail=detail, user=user)
     if store.journal.written(job_id) is None:
         # The first line, for a job of an earlier version too: whatever is known so far.
-        found = c.execute(sa.select(instance).where(instance.c.job == job_id)).mappings()
+        found = c.execute(_INSTANCES, {"of": job_id}).mappings()
         parts["accepted"] = [Accepted.model_validate(each) for each in found]
-        films = c.execute(sa.select(film.c.key).where(film.c.job == job_id)).scalars().all()
+        films = c.execute(_FILMS, {"of": job_id}).scalars().all()
     if keys := list(films):
         parts["films"] = dict.fromkeys(keys) | _films(c, job_id, keys)
-    store.journal.append(job_id, Line(**parts), durable=durable)
+    if events:
+        parts["event"] = events.pop()
+    before = [Line(fence=parts["fence"], job=parts["job"], event=each) for each in events]
+    lines = [*before, Line(**parts)]
+    store.journal.append(job_id, *lines, durable=durable)
 
 
 def _state(row: Mapping[Any, Any]) -> Written:
@@ -80,8 +95,8 @@ def accepted(store: Store, job_id: str, name: str) -> tuple[set[str], list[Accep
     What the journal lacks, because its disk was full just then, is added to it.
     """
     with store.reading() as c:
-        query = sa.select(instance).where(instance.c.job == job_id, instance.c.remote == name)
-        rows = [Accepted.model_validate(row) for row in c.execute(query).mappings()]
+        found = c.execute(_INSTANCES_AT, {"of": job_id, "at": name}).mappings()
+        rows = [Accepted.model_validate(row) for row in found]
     known = {each.sop_instance_uid for each in rows}
     history = store.journal.read(job_id) if store.journal else None
     if store.journal is None or history is None:

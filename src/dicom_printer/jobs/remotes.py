@@ -17,6 +17,7 @@ from dicom_printer.jobs.store import AHEAD_S, WAITS_FOR_REMOTE, State, Store
 
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
 _USED = sa.select(job.c.remote, job.c.slot).where(CONNECTED)
+_REMOTE = sa.select(remote).where(remote.c.name == sa.bindparam("remote"))
 _FAILING = sa.select(remote.c.name).where(
     remote.c.name == sa.bindparam("remote"), remote.c.failures > 0
 )
@@ -32,7 +33,7 @@ class Down:
 
 def down(c: sa.Connection, name: str, now: float) -> Down | None:
     """Return whether a remote is known to be down, so that it need not be asked again yet."""
-    row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+    row = c.execute(_REMOTE, {"remote": name}).first()
     if row is None or row.down_until <= now or row.updated > now + AHEAD_S:
         return None
     return Down(row.down_until, row.error)
@@ -68,7 +69,7 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
         When it is tried again, in seconds since the epoch.
     """
     with store.writing() as (c, now):
-        row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+        row = c.execute(_REMOTE, {"remote": name}).first()
         failures = row.failures + 1 if row else 1
         until = now + delay(failures)
         values = {"failures": failures, "down_until": until, "error": error, "updated": now}
@@ -85,10 +86,11 @@ def remote_down(store: Store, name: str, error: str, delay: Callable[[int], floa
 def remote_up(store: Store, name: str) -> None:
     """Record that a remote answers, and let every job come that waits for it."""
     with store.reading() as c:
-        if c.execute(sa.select(remote.c.failures).where(remote.c.name == name)).scalar() == 0:
+        row = c.execute(_REMOTE, {"remote": name}).first()
+        if row is not None and row.failures == 0:
             return  # as nearly always: nothing to write
     with store.writing() as (c, now):
-        row = c.execute(sa.select(remote).where(remote.c.name == name)).first()
+        row = c.execute(_REMOTE, {"remote": name}).first()
         _put(c, row, name, {"failures": 0, "down_until": 0.0, "since": now, "error": ""})
         c.execute(sa.update(job).where(_waits_for(name)).values(not_before=None, updated=now))
 

@@ -83,10 +83,8 @@ class Running:
     ended: bool = False
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
-        done = c.execute(
-            _MINE.values(updated=now, pages=self.pages, **values),
-            {"own": self.id, "held": self.fence},
-        )
+        values |= {"own": self.id, "held": self.fence, "updated": now, "pages": self.pages}
+        done = c.execute(_MINE, values)
         if done.rowcount != 1:
             raise LostClaimError(self.id)
 
@@ -103,6 +101,12 @@ class Running:
             True: it may connect. False: none is free, the job was put back and comes again
             when one is. Down: the remote is known to be down, and was not asked again.
         """
+        if self.remote == name:
+            # As it comes from the claim, nearly always: nothing to decide, nothing to write.
+            with self.store.reading() as c:
+                if (found := down(c, name, self.store.clock())) is not None:
+                    return found
+            return True
         with self.store.writing() as (c, now):
             found = down(c, name, now)
             if found is not None:
@@ -110,8 +114,6 @@ class Running:
                 self._write(c, now, remote=name)
                 self.remote = name
                 return found
-            if self.remote == name:
-                return True
             slot = free_slot(c, self.store, name, used_slots(c).get(name, set()))
             if slot is None:
                 self._write(
@@ -215,13 +217,11 @@ class Running:
         with self.store.fenced() as (c, now):
             # What an operator asked this moment stays with the job until it is carried out.
             self._write(c, now, slot=None, step=self.step, attributes=self.attributes, **values)
-            if said:
-                record.record(self.store, c, now, self.id, "step", said, durable=False)
             # A job that is ready again has nothing new to say: rebuilt, it goes on from before.
             if values["state"] is State.READY:
                 log(c, now, self.id, what, detail, user)
             else:
-                record.record(self.store, c, now, self.id, what, detail, user)
+                record.record(self.store, c, now, self.id, what, detail, user, said=said)
 
     def put_back(self, why: str) -> None:
         """Make the job ready again; nothing counts as a failure."""
@@ -287,7 +287,7 @@ class Running:
             step,
             state=state,
             **{
-                "request": sa.null(),
+                "request": None,
                 "remote": None,
                 "not_before": None,
                 "give_up_at": None,

@@ -74,7 +74,7 @@ job = sa.Table(
     # The node that works on it, or was the last to do so.
     sa.Column("owner", Words),
     # What an operator asked of a running job; its worker carries it out.
-    sa.Column("request", sa.JSON),
+    sa.Column("request", sa.JSON(none_as_null=True)),
     sa.Column("pages", sa.Integer),
     # Whose its pages are, as a digest, from before the first went out: none may go to another.
     sa.Column("sent_as", sa.String(64)),

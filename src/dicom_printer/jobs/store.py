@@ -24,6 +24,7 @@ BELL = "dicom_printer"
 """The channel on which PostgreSQL tells that something changed; it is no more than a doorbell."""
 
 _ASKED_EVERY_S = 5.0
+_EVENT = sa.insert(event)
 _CLOCK = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
 
 WAITS_FOR_REMOTE = "remote unreachable"
@@ -160,6 +161,7 @@ def log(
     c: sa.Connection, now: float, job_id: str, what: str, detail: str = "", user: str = ""
 ) -> None:
     """Add an event to a job's history, and ring the bell of the other nodes."""
-    c.execute(sa.insert(event).values(job=job_id, at=now, what=what, detail=detail, user=user))
+    values = {"job": job_id, "at": now, "what": what, "detail": detail, "user": user}
+    c.execute(_EVENT, values)
     if c.dialect.name == "postgresql":
         c.execute(sa.select(sa.func.pg_notify(BELL, "")))

@@ -23,6 +23,12 @@ logger = logging.getLogger(__name__)
 CRASHES_ALLOWED = 3
 """How often the service may die while it works on a job, until the job is held."""
 
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to carry it out.
+_SAME = sa.select(job.c.id).where(
+    sa.or_(job.c.id == sa.bindparam("this"), job.c.dedup == sa.bindparam("print"))
+)
+_INSERT = sa.insert(job)
+
 
 def submit(
     store: Store,
@@ -48,10 +54,8 @@ def submit(
         The id of the earlier job that this one repeats; None where it is new.
     """
     with store.writing() as (c, now):
-        same = job.c.id == ticket.id
-        if ticket.dedup:
-            same = sa.or_(same, job.c.dedup == ticket.dedup)
-        earlier = c.execute(sa.select(job.c.id).where(same)).scalar()
+        # One that has no `dedup` is as no other: no column is equal to NULL.
+        earlier = c.execute(_SAME, {"this": ticket.id, "print": ticket.dedup or None}).scalar()
         if earlier is not None:
             if earlier != ticket.id:
                 log(c, now, earlier, "repeated", "the same print was handed over again")
@@ -59,24 +63,23 @@ def submit(
         reason, error = held or ("", "")
         # When it was printed: the service may have been down since.
         created = min(now, _received(ticket) or now)
-        c.execute(
-            sa.insert(job).values(
-                id=ticket.id,
-                dedup=ticket.dedup or None,
-                printer=ticket.printer,
-                title=ticket.title,
-                user=ticket.user,
-                source=ticket.source,
-                state=State.HELD if held else State.READY,
-                reason=reason,
-                error=error,
-                snapshot=snapshot,
-                attributes=dict(attributes),
-                remote=None if held else remote,
-                created=created,
-                updated=now,
-            )
-        )
+        values = {
+            "id": ticket.id,
+            "dedup": ticket.dedup or None,
+            "printer": ticket.printer,
+            "title": ticket.title,
+            "user": ticket.user,
+            "source": ticket.source,
+            "state": State.HELD if held else State.READY,
+            "reason": reason,
+            "error": error,
+            "snapshot": snapshot,
+            "attributes": dict(attributes),
+            "remote": None if held else remote,
+            "created": created,
+            "updated": now,
+        }
+        c.execute(_INSERT, values)
         log(c, now, ticket.id, "accepted", f"from {ticket.source}")
         if held:
             log(c, now, ticket.id, "held", error)
