@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -117,21 +119,37 @@ def dataset(
         With ``file_meta`` for Explicit VR Little Endian; as it was made here, it can be
         written in any uncompressed transfer syntax.
     """
-    kind = (variant,) if variant else ()
-    own = {"ImageType": ["DERIVED", "SECONDARY"], "PatientOrientation": "", "Laterality": ""}
-    instance = uid(job_id, "page", page_number, *kind)
-    ds = composite(job_id, SOP_CLASS, instance, attributes, own, created=created, series=kind)
-    if ds.get("BodyPartExamined") in _UNPAIRED.split() and not ds.Laterality:
-        del ds.Laterality
-    ds.InstanceNumber = instance_number
+    instance = uid(job_id, "page", page_number, *((variant,) if variant else ()))
+    # Elements are put in anew, never assigned to: those in common are other pages' as well.
+    ds = Dataset()
+    ds.update(_common(job_id, variant, created, json.dumps(dict(attributes))))
+    ds.add_new("SOPInstanceUID", "UI", UID(instance))
+    ds.add_new("InstanceNumber", "IS", instance_number)
+    ds.file_meta = _file_meta(SOP_CLASS, UID(instance))
     if spacing_mm is not None:
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
-        ds.NominalScannedPixelSpacing = [format_number_as_ds(float(spacing_mm))] * 2
+        spacing = [format_number_as_ds(float(spacing_mm))] * 2
+        ds.add_new("NominalScannedPixelSpacing", "DS", spacing)
     if isinstance(image, Frame):
         _describe(ds, image.shape, image.bits, page_number)
     else:
         _add_pixels(ds, image, page_number)
+    return ds
+
+
+@functools.lru_cache(maxsize=8)
+def _common(job_id: str, variant: str, created: datetime, attributes: str) -> Dataset:
+    """Return what all pages of a job have in common; it is not to be changed.
+
+    Its elements are the same objects for each page, so that the network encodes them once.
+    """
+    series = (variant,) if variant else ()
+    own = {"ImageType": ["DERIVED", "SECONDARY"], "PatientOrientation": "", "Laterality": ""}
+    stated = json.loads(attributes)
+    ds = composite(job_id, SOP_CLASS, "", stated, own, created=created, series=series)
+    if ds.get("BodyPartExamined") in _UNPAIRED.split() and not ds.Laterality:
+        del ds.Laterality
     return ds
 
 
@@ -173,11 +191,16 @@ def composite(
     ds.SpecificCharacterSet = character_set(
         [*ours, *(text for value in stated.values() for text in texts(value))]
     )
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = UID(sop_class)
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta = _file_meta(sop_class, ds.SOPInstanceUID)
     return ds
+
+
+def _file_meta(sop_class: str, sop_instance_uid: UID) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = sop_instance_uid
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return meta
 
 
 def _defaults(
@@ -247,12 +270,20 @@ def _describe(ds: Dataset, shape: Sequence[int], bits: int, page_number: int) ->
             f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
             "print it smaller, or lower the step's `dpi`",
         )
+    ds.update(_description(tuple(shape), bits))
+
+
+@functools.lru_cache(maxsize=8)
+def _description(shape: tuple[int, ...], bits: int) -> Dataset:
+    """Return the Image Pixel Module of images of a size; shared, as what pages have in common."""
+    ds = Dataset()
     ds.SamplesPerPixel = 1 if len(shape) == 2 else 3
     ds.PhotometricInterpretation = "MONOCHROME2" if len(shape) == 2 else "RGB"
     if len(shape) == 3:
         ds.PlanarConfiguration = 0
-    ds.Rows, ds.Columns = rows, columns
+    ds.Rows, ds.Columns = shape[:2]
     ds.BitsAllocated = 16 if bits == 12 else 8
     ds.BitsStored = bits
     ds.HighBit = bits - 1
     ds.PixelRepresentation = 0
+    return ds

@@ -29,8 +29,7 @@ def encoded(ds: Dataset, frame: Frame) -> Dataset:
     # Elements are put in anew below, never assigned to: ds has the same ones. And not
     # Dataset(ds), which would share what they lie in.
     out = Dataset()
-    for element in ds:
-        out.add(element)
+    out.update(ds)
     # the value must be even, and so must every fragment (PS3.5 section A.4)
     out.add_new(0x7FE00010, "OB", encapsulate([frame.data]))
     out["PixelData"].is_undefined_length = True
@@ -53,7 +52,7 @@ def _say_lossy(out: Dataset, frame: Frame) -> None:
     # one value alone is a text, and no list; a second one is wanted (section C.7.6.1.1.2)
     types = [out.ImageType] if isinstance(out.ImageType, str) else list(out.ImageType)
     out.add_new("ImageType", "CS", ["DERIVED", *(types[1:] or ["SECONDARY"])])
-    out.LossyImageCompression = "01"
     ratio = math.prod(frame.shape) * frame.bits / (8 * len(frame.data))
-    out.LossyImageCompressionRatio = format_number_as_ds(round(ratio, 2))
-    out.LossyImageCompressionMethod = "ISO_10918_1"
+    out.add_new("LossyImageCompression", "CS", "01")
+    out.add_new("LossyImageCompressionRatio", "DS", format_number_as_ds(round(ratio, 2)))
+    out.add_new("LossyImageCompressionMethod", "CS", "ISO_10918_1")

@@ -1,6 +1,6 @@
 """Everything that touches an association: the only package that imports pynetdicom."""
 
-from dicom_printer.network import inbound, mend
+from dicom_printer.network import inbound, mend, outbound
 from dicom_printer.network.answers import check_characters
 from dicom_printer.network.association import (
     ENCAPSULATED_PDF,
@@ -17,6 +17,7 @@ from dicom_printer.network.verification import Answered, echo
 
 mend.apply()
 inbound.apply()
+outbound.apply()
 
 __all__ = [
     "ENCAPSULATED_PDF",

@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 from pynetdicom import _config
 from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
-from dicom_printer.errors import BadValueError, StepError
-from dicom_printer.network import connecting, inbound, leaving, mend, negotiation, outcome, tls
+from dicom_printer.errors import StepError
+from dicom_printer.network import (
+    connecting, inbound, leaving, mend, negotiation, outbound, outcome, tls,
+)  # fmt: skip
+from dicom_printer.network.encoding import Encoder
 from dicom_printer.network.sockets import give_up_unheard
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
     Contexts,
     allowed,
-    in_byte_order,
 )
 from dicom_printer.network.watchdog import Watchdog, own_data, patience_s
 
@@ -52,14 +53,17 @@ class Association:
         self.remote = remote
         self.tls = tls.session(raw)
         self.transfer_syntaxes: dict[str, tuple[str, ...]] = {}
+        self._context_ids: dict[tuple[str, str], int] = {}
         for context in raw.accepted_contexts:
-            accepted = self.transfer_syntaxes.get(str(context.abstract_syntax), ())
+            abstract = str(context.abstract_syntax)
             proposed = raw.requestor.requested_contexts
             of_this = [cx.transfer_syntax for cx in proposed if cx.context_id == context.context_id]
             # some accept what was not proposed
-            new = tuple(str(syntax) for syntax in context.transfer_syntax if syntax in of_this[0])
-            if new:
-                self.transfer_syntaxes[str(context.abstract_syntax)] = accepted + new
+            for syntax in (str(each) for each in context.transfer_syntax if each in of_this[0]):
+                accepted = self.transfer_syntaxes.get(abstract, ())
+                self.transfer_syntaxes[abstract] = (*accepted, syntax)
+                self._context_ids.setdefault((abstract, syntax), int(context.context_id or 0))
+        self._encoder = Encoder()
         self._raw = raw
         self._message_id = 0
         # set while it is not known what the peer makes of the last request
@@ -101,19 +105,16 @@ class Association:
             It cannot be encoded.
         """
         syntax = self._syntax_for(ds)
-        # its elements, not copies of them: the caller's file_meta stays as it is
-        sent = Dataset(in_byte_order(ds, syntax))
-        sent.file_meta = FileMetaDataset()
-        sent.file_meta.TransferSyntaxUID = UID(syntax)
-        try:
-            status = self._operate(
-                "C-STORE", lambda: self._raw.send_c_store(sent, msg_id=self._next_id()), data=sent
-            )
-        except ValueError:
-            # without the cause: it may quote the value, and values are the patient's
-            raise BadValueError("the instance cannot be encoded for C-STORE") from None
+        sop_class, uid = str(ds.SOPClassUID), str(ds.SOPInstanceUID)
+        data = self._encoder.encoded(ds, syntax)
+        context_id = self._context_ids[sop_class, syntax]
+        status = self._operate(
+            "C-STORE",
+            lambda: outbound.c_store(self._raw, context_id, self._next_id(), sop_class, uid, data),
+            size=len(data),
+        )
         stored = mend.answer(self._raw.dimse).AffectedSOPInstanceUID
-        if stored and stored != ds.SOPInstanceUID:
+        if stored and stored != uid:
             self._in_doubt = True
             raise outcome.broken(self.remote, "success for an instance that was not sent")
         return status
@@ -145,9 +146,9 @@ class Association:
         name: str,
         send: Callable[[], Dataset],
         judge: outcome.Judge = outcome.judged,
-        data: Dataset | None = None,
+        size: int = 0,
     ) -> int:
-        """Send one request with its data and judge its answer.
+        """Send one request with its data, `size` bytes, and judge its answer.
 
         That must follow what we send within the time-out, and nothing that is received
         puts it off.
@@ -156,7 +157,7 @@ class Association:
             raise self.failure(name, None)
         self._in_doubt = True
         timeout_s = self.remote.dimse_timeout
-        with Watchdog(self._raw, timeout_s, patience_s(timeout_s, data), own_data) as watchdog:
+        with Watchdog(self._raw, timeout_s, patience_s(timeout_s, size), own_data) as watchdog:
             try:
                 answer = send()
             except RuntimeError:  # pynetdicom's word for: the association has just gone

@@ -36,6 +36,7 @@ from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.sop_class import uid_to_service_class
 from pynetdicom.transport import AssociationSocket
 
+from dicom_printer.network import outbound
 from dicom_printer.network.leaving import peer_left
 from dicom_printer.network.tls import Socket
 
@@ -75,7 +76,10 @@ def _send_msg_mended(self: DIMSEServiceProvider, primitive: Any, context_id: int
             waiting.clear()
             waiting.extend(kept)
         vars(self).update(expected=(type(primitive), primitive.MessageID), answer=None)
-    _send_msg(self, primitive, context_id)
+    if self.assoc.is_requestor:
+        outbound.send(self, primitive, context_id)
+    else:
+        _send_msg(self, primitive, context_id)
 
 
 def _get_msg_mended(self: DIMSEServiceProvider, block: bool = False) -> Any:

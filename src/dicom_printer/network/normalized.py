@@ -18,6 +18,7 @@ from dicom_printer.network import mend, outcome
 from dicom_printer.network.answers import settle
 from dicom_printer.network.association import Association
 from dicom_printer.network.syntaxes import UNCOMPRESSED, in_byte_order
+from dicom_printer.network.watchdog import size_of
 
 
 def whatever(_remote: Remote, _operation: str, _status: int) -> StepError | None:
@@ -156,7 +157,7 @@ class Normalized:
             return judged
 
         try:
-            self._association._operate(name, request, judge or self._judge, data)
+            self._association._operate(name, request, judge or self._judge, size_of(data))
         except ValueError:
             # without the cause: it may quote the value, and values are the patient's
             raise BadValueError(f"the attributes of {name} cannot be encoded") from None

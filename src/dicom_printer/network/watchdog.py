@@ -16,16 +16,14 @@ from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ABORT
 
+from dicom_printer.network.outbound import has_data
+
 GRACE_S = 1.0
 """How long the A-ABORT has to get out before the socket is shut."""
 
 SLOWEST_BYTES_S = 8192
 """What is sent may take so long: the speed of an ISDN line. A peer that reads slower than that,
 however steadily, would keep an association for days."""
-
-_P_DATA_TF = 0x04
-_CONTROL_HEADER = 11
-"""Where the message control header stands in a P-DATA-TF PDU with one value."""
 
 Counts = Callable[[evt.Event], bool]
 """Tells whether data that was sent or received is a movement."""
@@ -42,23 +40,21 @@ def own_data(event: evt.Event) -> bool:
     Not what is received: a peer that says something all the time may never answer. And no
     command: it may be our answer to such a peer's event.
     """
-    data: bytes = event.data
-    sent = event.event is evt.EVT_DATA_SENT and len(data) > _CONTROL_HEADER
-    return sent and data[0] == _P_DATA_TF and not data[_CONTROL_HEADER] & 1
+    return event.event is evt.EVT_DATA_SENT and has_data(event.data)
 
 
-def patience_s(timeout_s: float, ds: Dataset | None) -> float:
-    """Return how many seconds a request with these data may last, whatever moves."""
+def patience_s(timeout_s: float, size: int) -> float:
+    """Return how many seconds a request with so many bytes of data may last, whatever moves."""
     # the answer may come a time-out after the last of the data
-    return 2 * timeout_s + _size(ds) / SLOWEST_BYTES_S
+    return 2 * timeout_s + size / SLOWEST_BYTES_S
 
 
-def _size(ds: Dataset | None) -> int:
+def size_of(ds: Dataset | None) -> int:
     """Return about how many bytes a data set takes: what is long in it, items included."""
     size = 0
     for element in ds or ():
         if element.VR == "SQ":
-            size += sum(map(_size, element.value))
+            size += sum(map(size_of, element.value))
         elif isinstance(element.value, bytes):
             size += len(element.value)
     return size

@@ -1,0 +1,89 @@
+"""Data sets as bytes: what one has in common with the last one is not encoded again."""
+
+from __future__ import annotations
+
+import struct
+from itertools import chain
+
+from pydicom import DataElement, Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import correct_ambiguous_vr, write_data_element
+from pydicom.uid import UID
+
+from dicom_printer.errors import BadValueError
+from dicom_printer.network.inbound import MALFORMED
+from dicom_printer.network.syntaxes import in_byte_order
+
+_BULK = 1 << 12
+"""Longer values are pixels or documents: those do not come again, and are not copied about."""
+
+
+class Encoder:
+    """Encodes the instances of one association (PS3.5 section 7.1).
+
+    The pages of a job share the elements that they have in common: the same objects, made
+    once. Their bytes are made once as well.
+    """
+
+    def __init__(self) -> None:
+        self._made_for: tuple[str, object] | None = None
+        self._known: dict[int, tuple[DataElement, bytes]] = {}
+
+    def encoded(self, ds: Dataset, syntax: str) -> bytes:
+        """Return a data set in a transfer syntax, without its file meta information.
+
+        Parameters
+        ----------
+        ds : pydicom.Dataset
+            Made here, little endian. It is not changed.
+        syntax : str
+            The UID of the transfer syntax; its pixels must be in it, or uncompressed.
+
+        Raises
+        ------
+        BadValueError
+            Where a value cannot be encoded.
+        """
+        ds = in_byte_order(ds, syntax)
+        try:
+            return b"".join(self._parts(ds, UID(syntax)))
+        except MALFORMED:
+            # without the cause: it may quote the value, and values are the patient's
+            raise BadValueError("the instance cannot be encoded for C-STORE") from None
+
+    def _parts(self, ds: Dataset, syntax: UID) -> chain[bytes]:
+        correct_ambiguous_vr(ds, syntax.is_little_endian)
+        characters = ds.get("SpecificCharacterSet")
+        made_for = (str(syntax), characters)
+        known = self._known if made_for == self._made_for else {}
+        self._made_for, self._known = made_for, {}
+        parts: list[tuple[bytes, ...]] = []
+        for tag in sorted(ds.keys()):
+            element = ds[tag]
+            if isinstance(element.value, bytes) and len(element.value) > _BULK:
+                parts.append(_bulk(element, syntax))
+                continue
+            before = known.get(tag)
+            same = before is not None and before[0] is element
+            data = before[1] if before and same else _written(element, syntax, characters)
+            self._known[tag] = element, data
+            parts.append((data,))
+        return chain.from_iterable(parts)
+
+
+def _written(element: DataElement, syntax: UID, characters: str | list[str] | None) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = syntax.is_implicit_VR, syntax.is_little_endian
+    write_data_element(buffer, element, characters)
+    return buffer.getvalue()
+
+
+def _bulk(element: DataElement, syntax: UID) -> tuple[bytes, ...]:
+    """Return an element whose value is bytes, around the value itself (PS3.5 section 7.1)."""
+    empty = DataElement(element.tag, element.VR, b"")
+    length = 0xFFFFFFFF if element.is_undefined_length else len(element.value)
+    # the length is the last of what stands before the value, for OB and OW always 4 bytes
+    packed = struct.pack("<L" if syntax.is_little_endian else ">L", length)
+    head = _written(empty, syntax, None)[:-4] + packed
+    end = b"\xfe\xff\xdd\xe0\0\0\0\0" if element.is_undefined_length else b""
+    return head, element.value, end
