@@ -6,15 +6,16 @@ Every write says which fence it holds: a worker whose job was taken from it rais
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from dicom_printer.jobs import record
+from dicom_printer.jobs import instances, record
 from dicom_printer.jobs.remotes import Down, down, free_slot, used_slots
-from dicom_printer.jobs.schema import instance, job
+from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import Snapshot, State, Store, log
 from dicom_printer.journal import Accepted, Line
 
@@ -24,12 +25,13 @@ _MINE = sa.update(job).where(
     job.c.id == _OWN, job.c.fence == sa.bindparam("held"), job.c.state == State.RUNNING
 )
 _ASKED = sa.select(job.c.request, job.c.fence).where(job.c.id == _OWN)
-_KNOWN = sa.select(instance.c.page).where(
-    instance.c.job == _OWN,
-    instance.c.remote == sa.bindparam("to"),
-    instance.c.sop_instance_uid == sa.bindparam("uid"),
-)
-_ACCEPT = sa.insert(instance)
+_GOES_ON = _MINE.values(
+    # A crash after this is another one: the job got further than at the last.
+    crashes=0,
+    updated=sa.bindparam("now"),
+    pages=sa.bindparam("of_pages"),
+).returning(job.c.request)
+_JUST_S = 0.02
 
 
 class LostClaimError(Exception):
@@ -81,6 +83,7 @@ class Running:
     sent_as: str | None
     slot: int | None
     ended: bool = False
+    _asked: tuple[float, dict[str, str] | None] = (-math.inf, None)
 
     def _write(self, c: sa.Connection, now: float, **values: Any) -> None:
         values |= {"own": self.id, "held": self.fence, "updated": now, "pages": self.pages}
@@ -116,15 +119,8 @@ class Running:
                 return found
             slot = free_slot(c, self.store, name, used_slots(c).get(name, set()))
             if slot is None:
-                self._write(
-                    c,
-                    now,
-                    state=State.READY,
-                    remote=name,
-                    slot=None,
-                    step=self.step,
-                    attributes=self.attributes,
-                )
+                again = {"state": State.READY, "step": self.step, "attributes": self.attributes}
+                self._write(c, now, remote=name, slot=None, **again)
                 return False
             self._write(c, now, remote=name, slot=slot)
             self.remote, self.slot = name, slot
@@ -134,18 +130,9 @@ class Running:
         """Record that the job is through with everything before `step`."""
         with self.store.fenced() as (c, now):
             self._write(
-                c,
-                now,
-                step=step,
-                attributes=self.attributes,
-                remote=None,
-                slot=None,
-                failures=0,
-                crashes=0,
-                give_up_at=None,
-                reason="",
-                error="",
-            )
+                c, now, step=step, attributes=self.attributes, remote=None, slot=None,
+                failures=0, crashes=0, give_up_at=None, reason="", error="",
+            )  # fmt: skip
             # After a power cut the step may be carried out again: it is not worth a wait.
             record.record(self.store, c, now, self.id, "step", detail, durable=False)
         self.step, self.remote, self.failures, self.give_up_at = step, None, 0, None
@@ -160,8 +147,8 @@ class Running:
         if lacking:
             with self.store.fenced() as (c, now):
                 self._write(c, now)
-                rows = [each.model_dump() | {"job": self.id} for each in lacking]
-                c.execute(sa.insert(instance), rows)
+                for each in lacking:
+                    instances.add(c, self.id, each)
         return uids
 
     def sends_as(self, identity: str) -> bool:
@@ -187,25 +174,33 @@ class Running:
         the table, whether or not the journal could be.
         """
         self.store.figures.sent(name)
-        values = {"remote": name, "sop_instance_uid": uid, "page": page, "status": status}
+        # Not the table's clock: that may be the very thing that is gone.
+        accepted = Accepted(
+            remote=name, sop_instance_uid=uid, page=page, status=status, at=time.time()
+        )
         try:
             if self.store.journal is not None:
-                # Not the table's clock: that may be the very thing that is gone.
-                each = Accepted.model_validate(values | {"at": time.time()})
-                self.store.journal.append(self.id, Line(accepted=[each]))
+                self.store.journal.append(self.id, Line(accepted=[accepted]))
         finally:
             with self.store.fenced() as (c, now):
-                # A crash after this is another one: the job got further than at the last.
-                self._write(c, now, crashes=0)
-                # Another node that starts may have read it in the journal meanwhile.
-                if c.execute(_KNOWN, {"own": self.id, "to": name, "uid": uid}).first() is None:
-                    c.execute(_ACCEPT, {"job": self.id, "at": now, **values})
+                mine = {"own": self.id, "held": self.fence, "now": now, "of_pages": self.pages}
+                row = c.execute(_GOES_ON, mine).first()
+                if row is None:
+                    raise LostClaimError(self.id)
+                instances.add(c, self.id, accepted)
                 if status:
                     said = f"page {page}: {name} answered 0x{status:04X}"
                     log(c, now, self.id, "warning", said)
+            self._asked = time.monotonic(), row.request
 
     def requested(self) -> dict[str, str] | None:
-        """Return what an operator asked of this job while it runs, None for nothing."""
+        """Return what an operator asked of this job while it runs, None for nothing.
+
+        What was seen in the last 20 ms, as a page was recorded, need not be asked for again.
+        """
+        seen, request = self._asked
+        if time.monotonic() - seen < _JUST_S:
+            return request
         with self.store.reading() as c:
             row = c.execute(_ASKED, {"own": self.id}).first()
         if row is None or row.fence != self.fence:
