@@ -7,14 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pydicom import Dataset
-from pydicom.uid import UID
 from pynetdicom import _config
 from pynetdicom.association import Association as RawAssociation
 
 from dicom_printer.config.models import Remote
 from dicom_printer.errors import StepError
 from dicom_printer.network import (
-    connecting, inbound, leaving, mend, negotiation, outbound, outcome, tls,
+    connecting,
+    inbound,
+    leaving,
+    mend,
+    negotiation,
+    outbound,
+    outcome,
+    tls,
 )  # fmt: skip
 from dicom_printer.network.encoding import Encoder
 from dicom_printer.network.sockets import give_up_unheard
