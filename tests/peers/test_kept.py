@@ -171,7 +171,7 @@ def test_one_that_the_peer_ends_while_a_page_is_encoded(
         wait_until(lambda: not scp.is_busy, "its end")
         return encode(*args)
 
-    monkeypatch.setattr("pynetdicom.association.encode", encode_and_be_left)
+    monkeypatch.setattr("dicom_printer.network.outbound.encode", encode_and_be_left)
     again = jobs.job()
     store.run(STEP, again)
     assert (scp.associations, recorded(again), scp.max_simultaneous) == (2, 1, 1)

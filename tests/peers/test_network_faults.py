@@ -316,7 +316,7 @@ def test_an_answer_that_is_late_but_in_time() -> None:
 def test_an_abort_in_the_middle() -> None:
     with (
         ScriptedSCP(abort_on=frozenset({2})) as scp,
-        fails(NoAnswerError, "C-STORE did not come: the remote aborted"),
+        fails(NoAnswerError, "C-STORE did not come: the remote released or aborted"),
     ):
         send(remote(scp.port, timeout_s=20), 1, 2)
     assert len(scp.stored) == 1
@@ -370,11 +370,11 @@ def test_a_reactor_that_has_died() -> None:
 
 def test_a_slow_line_is_not_a_silent_peer() -> None:
     """As long as something moves, sending may take many times the time-out."""
-    with ScriptedSCP() as scp, SlowLine(scp.port, bytes_per_s=12_000_000) as line:
+    with ScriptedSCP() as scp, SlowLine(scp.port, bytes_per_s=5_000_000) as line:
         start = time.monotonic()
-        with network.associate(remote(line.port, timeout_s=0.8), PAGES) as a:
+        with network.associate(remote(line.port, timeout_s=2), PAGES) as a:
             assert a.store(page(1, 5000, 5000)) == 0
-        assert time.monotonic() - start > 1.6
+        assert time.monotonic() - start > 4
 
 
 def test_strays_without_end_are_no_movement() -> None:
