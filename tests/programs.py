@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -12,7 +13,11 @@ def require(*names: str) -> None:
     missing = [name for name in names if shutil.which(name, path=path) is None]
     if not missing:
         return
-    message = f"not installed: {', '.join(missing)} (see packaging/system-packages)"
+    absent(f"not installed: {', '.join(missing)} (see packaging/system-packages)")
+
+
+def absent(message: str) -> NoReturn:
+    """Skip the test for what is not there; fail where the peers are required."""
     if os.environ.get("DICOM_PRINTER_REQUIRE_PEERS") == "1":
         pytest.fail(message)
     pytest.skip(message)

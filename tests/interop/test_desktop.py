@@ -7,16 +7,16 @@ names a file for it.
 import json
 import os
 import select
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from cups_fixtures import entries, spool, ticket_of, wait_for
+from desktop import Display, require_desktop
 from programs import require
 
 from dicom_printer import queues
@@ -37,46 +37,28 @@ Gdk.pixbuf_get_from_window(root, *size).savev(sys.argv[1], "png", ["compression"
 """
 
 
-def require_desktop() -> None:
-    """Skip without a desktop, in CI too: packages of a group of their own, and many."""
+def require_gtk() -> None:
+    """Skip without GTK 3 and Debian's Python for it."""
+    require_desktop("xdotool", PYTHON)
     gtk = "import gi; gi.require_version('Gtk', '3.0'); from gi.repository import Gtk"
-    found = all(map(shutil.which, ("Xvfb", "xdotool", PYTHON)))
-    if (
-        not found
-        or subprocess.run([PYTHON, "-c", gtk], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("not installed: GTK 3, Xvfb, xdotool (packaging/system-packages desktop)")
+    if subprocess.run([PYTHON, "-c", gtk], capture_output=True, check=False).returncode:
+        pytest.skip("not installed: GTK 3 for Python (packaging/system-packages desktop)")
 
 
-class Screen:
-    """An X server, and a program on it that says where its things are."""
+class Screen(Display):
+    """A screen, and a program on it that says where its things are."""
 
     def __init__(self, server: str, home: Path) -> None:
-        # The number that is free is told by Xvfb itself.
-        self._x = subprocess.Popen(
-            ["Xvfb", "-displayfd", "1", "-screen", "0", "900x640x24", "-nolisten", "tcp"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self._x.stdout
-        display = self._x.stdout.readline().strip()
-        self._env = {
-            "PATH": os.defpath, "DISPLAY": f":{display}", "HOME": str(home), "LC_ALL": "C.UTF-8",
-            "CUPS_SERVER": server, "GTK_PRINT_BACKENDS": "cups", "GSETTINGS_BACKEND": "memory",
-        }  # fmt: skip
+        super().__init__(server, home)
         self._program = subprocess.Popen(
-            [PYTHON, str(DIALOG)], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [PYTHON, str(DIALOG)], env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._rest = b""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in (self._program, self._x):
-            process.kill()
-            process.communicate()
+    def __exit__(self, *error: object) -> None:
+        self._program.kill()
+        self._program.communicate()
+        super().__exit__(*error)
 
     def _seen(self) -> dict[str, list[int]]:
         """Return the newest line the program has said."""
@@ -99,11 +81,8 @@ class Screen:
         self.do("key", "ctrl+a")
         self.do("type", "--delay", "50", text)
 
-    def do(self, *args: str) -> None:
-        subprocess.run(["xdotool", *args], env=self._env, timeout=60, check=True)
-
     def shoot(self, path: str) -> None:
-        subprocess.run([PYTHON, "-c", SHOT, path], env=self._env, timeout=60, check=True)
+        subprocess.run([PYTHON, "-c", SHOT, path], env=self.env, timeout=60, check=True)
 
 
 @pytest.fixture
@@ -121,7 +100,7 @@ def server(spool: Path) -> Iterator[str]:
 def test_what_is_typed_in_the_dialog_is_in_the_ticket(
     server: str, spool: Path, tmp_path: Path
 ) -> None:
-    require_desktop()
+    require_gtk()
     with Screen(server, tmp_path) as screen:
         screen.click(NAME)
         screen.click("Advanced")
