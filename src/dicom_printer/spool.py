@@ -18,20 +18,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicom_printer import locks
 from dicom_printer import ticket as tickets
 from dicom_printer.durable import Readable, explained, fsync_directory, write
 from dicom_printer.errors import SpoolError, TicketError
-from dicom_printer.journal import Journal
-from dicom_printer.ticket import Ticket
+
+if TYPE_CHECKING:
+    from dicom_printer.journal import Journal
+    from dicom_printer.ticket import Ticket
 
 TMP, INCOMING, JOBS, REJECTED = "tmp", "incoming", "jobs", "rejected"
 REASON = "reason.txt"
 _ABANDONED_S = 86400.0
 _CHUNK = 1 << 20
-_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 class Spool:
@@ -54,6 +55,8 @@ class Spool:
     @property
     def journal(self) -> Journal:
         """What is written beside the documents of the adopted jobs."""
+        from dicom_printer.journal import Journal  # its lines are models: not for who only looks
+
         return Journal(self.root / JOBS)
 
     def create(self) -> None:
@@ -130,7 +133,7 @@ class Spool:
                 tmp.mkdir(mode=0o700)
                 size, sha256 = self._copy(stream, tmp / document)
                 ticket["dedup"] = ticket.get("dedup", "").replace("{sha256}", sha256)
-                made = Ticket(
+                made = tickets.Ticket(
                     id=job_id,
                     received=datetime.now().astimezone().isoformat(timespec="seconds"),
                     document=document,
@@ -189,21 +192,17 @@ class Spool:
         SpoolError
             Where it cannot be read now, whatever it is: too many open files, a disk's error.
         """
-        place = self.root / directory / job_id
-        if not tickets.is_job_id(job_id):
-            raise TicketError(f"{directory}/{job_id!r} is not named by a job id")
-        try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with os.fdopen(os.open(place / tickets.FILE_NAME, flags), "rb") as file:
-                found = tickets.read(file.read(tickets.MAX_BYTES + 1), job_id)
-            size = (place / found.document).lstat().st_size
-        except OSError as error:
-            if error.errno in _NOT_THERE:
-                raise TicketError(f"job {job_id} is not whole: {error.strerror}") from None
-            raise SpoolError(f"job {job_id} cannot be read: {error.strerror}") from None
-        if size != found.size:
-            raise TicketError(f"the document of job {job_id} has not the size its ticket states")
-        return found
+        return tickets.beside_document(self.root / directory / job_id, tickets.read)
+
+    def ticket_as_written(self, job_id: str) -> dict[str, Any]:
+        """Return what stands in the ticket of an adopted job, which was read when it came in.
+
+        Raises
+        ------
+        TicketError, SpoolError
+            As :meth:`ticket`, but for the rest of the contract.
+        """
+        return tickets.beside_document(self.root / JOBS / job_id, tickets.as_written).fields
 
     def is_adopted(self, job_id: str) -> bool:
         """Tell whether a job has something in ``jobs``, whole or not."""

@@ -69,3 +69,25 @@ def test_a_ticket_is_utf_8() -> None:
     assert tickets.read(tickets.write(made), made.id) == made
     with pytest.raises(TicketError, match="is not JSON"):
         tickets.read(tickets.write(made).decode().encode("utf-16"), made.id)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": "0" * 32},
+        {"document": "../../etc/passwd"},
+        {"document": "ticket.json"},
+        {"document": None},
+        {"size": "9"},
+        {"size": True},
+    ],
+)
+def test_what_is_shown_of_a_ticket_leads_nowhere_else(changed: dict[str, object]) -> None:
+    job_id = "1" * 32
+    whole = {"id": job_id, "document": "document.pdf", "size": 9, "host": "ward"}
+    assert tickets.as_written(json.dumps(whole).encode(), job_id).fields == whole
+    with pytest.raises(TicketError):
+        tickets.as_written(json.dumps(whole | changed).encode(), job_id)
+    for data in (b"[]", b"null", b"{", b"\xff", b"[" * 100_000, b" " * (tickets.MAX_BYTES + 1)):
+        with pytest.raises(TicketError):
+            tickets.as_written(data, job_id)

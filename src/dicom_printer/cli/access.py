@@ -8,10 +8,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dicom_printer import config as configuration
-from dicom_printer.config import Config
+from dicom_printer.cli import known
+from dicom_printer.cli.known import Known
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import damage
 from dicom_printer.jobs.embedded import embedded
@@ -19,6 +21,7 @@ from dicom_printer.jobs.look import Reader
 from dicom_printer.spool import INCOMING, Spool
 
 if TYPE_CHECKING:
+    from dicom_printer.config import Config
     from dicom_printer.jobs.store import Store
 
 _AS_OWNER = "run this as the spool's owner, or as root (sudo)"
@@ -28,27 +31,29 @@ _AS_OWNER = "run this as the spool's owner, or as root (sudo)"
 class Looking:
     """What a verb needs that only looks."""
 
-    config: Config
+    known: Known
     spool: Spool
     store: Reader
 
 
 @dataclass(frozen=True)
-class Access(Looking):
+class Access:
     """What most other verbs need."""
 
+    config: Config
+    spool: Spool
     store: Store
 
 
-def spool_of(config: Config) -> Spool:
-    """Return the configuration's spool, as its owner where we are root.
+def spool_of(root: Path) -> Spool:
+    """Return the spool in a directory, as its owner where we are root.
 
     Raises
     ------
     SpoolError
         Where there is no spool.
     """
-    spool = Spool(config.service.spool)
+    spool = Spool(root)
     try:
         if not spool.root.is_dir():
             raise SpoolError(
@@ -75,7 +80,7 @@ def spool_of(config: Config) -> Spool:
 def opened(args: argparse.Namespace) -> Iterator[Access]:
     """Open the spool and the job table for a verb; the service need not run."""
     config = configuration.load(args.config)
-    spool = spool_of(config)
+    spool = spool_of(config.service.spool)
     with job_table(config, spool) as store:
         yield Access(config, spool, store)
 
@@ -89,18 +94,23 @@ def looking(args: argparse.Namespace) -> Iterator[Looking]:
     SpoolError
         Where it cannot be read.
     """
-    config = configuration.load(args.config)
-    spool = spool_of(config)
-    if not config.service.database.get_secret_value():
+    found = known.kept(args.config)
+    is_new = found is None
+    if found is None:
+        found = known.of(configuration.load(args.config))
+    spool = spool_of(found.spool)
+    if is_new:
+        known.keep(args.config, found)
+    if found.embedded:
         try:
             with embedded(spool.database) as reader:
                 if reader is not None:
-                    yield Looking(config, spool, reader)
+                    yield Looking(found, spool, reader)
                     return
         except sqlite3.Error as error:
             raise SpoolError(f"the job table cannot be used: {error}", _cure(error)) from None
-    with job_table(config, spool) as store:
-        yield Looking(config, spool, store)
+    with job_table(configuration.load(args.config), spool) as store:
+        yield Looking(found, spool, store)
 
 
 def _cure(error: sqlite3.Error) -> str:

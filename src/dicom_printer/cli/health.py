@@ -19,13 +19,13 @@ _INODES = 64
 
 def found(access: Looking) -> Iterator[str]:
     """Return the troubles that can be seen without the service."""
-    short = access.spool.short_of(access.config.service.min_free)
+    short = access.spool.short_of(access.known.min_free)
     if short:
         yield short
     # Not by the service alone: it cannot write down that nothing can be written.
     yield from file_system(access.spool)
-    for printer in access.config.printer.values():
-        yield from filter(None, map(rejected, printer.hot_folders))
+    for folders in access.known.printers.values():
+        yield from filter(None, map(rejected, map(Path, folders)))
 
 
 def file_system(spool: Spool) -> Iterator[str]:

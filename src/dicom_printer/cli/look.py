@@ -13,7 +13,7 @@ from dicom_printer.cli.access import Looking, looking
 from dicom_printer.cli.columns import Table, plain
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
-from dicom_printer.spool import INCOMING
+from dicom_printer.spool import INCOMING, Spool
 
 _REMOTE = {True: "up", False: "down", None: "not asked yet"}
 _TITLES = 2  # lines above the rows of a table
@@ -27,7 +27,7 @@ def status(args: argparse.Namespace) -> int:
     """Show how printers, remotes and the spool are."""
     with looking(args) as access:
         found = _status(access)
-        found["cups"] = queue_view.seen(access.config)
+        found["cups"] = queue_view.seen(access.known.printers)
         more = [*health.found(access), *queue_view.troubles(found["cups"]["queues"])]
         found["troubles"] += [text for text in more if text not in found["troubles"]]
     found["healthy"] = found["healthy"] and not found["troubles"]
@@ -39,10 +39,9 @@ def status(args: argparse.Namespace) -> int:
 
 
 def _status(access: Looking) -> dict[str, Any]:
-    config = access.config
     printers: dict[str, dict[str, Any]] = {
         name: dict.fromkeys(look.STATES, 0) | {"oldest": None, "last_error": ""}
-        for name in config.printer
+        for name in access.known.printers
     }
     for row in look.counts(access.store):
         printer = printers.setdefault(
@@ -57,9 +56,9 @@ def _status(access: Looking) -> dict[str, Any]:
     remotes = {
         name: {"ae_title": r.ae_title, "address": f"{r.host}:{r.port}", "up": None, "waiting": 0}
         | seen.get(name, {})
-        for name, r in config.remote.items()
+        for name, r in access.known.remotes.items()
     }
-    runs, nodes, troubles = services(access)
+    runs, nodes, troubles = services(access.spool, access.store)
     found = {
         "service": "running" if runs else "not running",
         "spool": str(access.spool.root),
@@ -77,11 +76,11 @@ def _status(access: Looking) -> dict[str, Any]:
     return found
 
 
-def services(access: Looking) -> tuple[bool, list[dict[str, Any]], list[str]]:
+def services(spool: Spool, store: look.Reader) -> tuple[bool, list[dict[str, Any]], list[str]]:
     """Return whether a service runs, which there are, and what troubles them."""
-    nodes = look.nodes(access.store)
-    if not access.store.shared:
-        if not access.spool.service_runs():
+    nodes = look.nodes(store)
+    if not store.shared:
+        if not spool.service_runs():
             return False, [], []  # what one that died has said holds no more
         return True, nodes, [trouble for node in nodes for trouble in node["troubles"]]
     troubles = [
@@ -228,7 +227,7 @@ def show(args: argparse.Namespace) -> int:
         job_id = look.resolve(access.store, args.job)
         found = look.show(access.store, job_id)
         try:
-            found["ticket"] = json.loads(access.spool.ticket(job_id).model_dump_json(by_alias=True))
+            found["ticket"] = access.spool.ticket_as_written(job_id)
         except TicketError as error:
             found["ticket"] = {"error": str(error)}
     if args.json:

@@ -41,7 +41,7 @@ def submit(args: argparse.Namespace) -> int:
         # Opened before root is given up: the files are the caller's.
         sources = [(path, stack.enter_context(_document(path))) for path in args.files]
         user = person()
-        spool = spool_of(config)
+        spool = spool_of(config.service.spool)
         ids: list[str] = []
         try:
             for path, source in sources:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from dicom_printer.cli.columns import Table, plain
-from dicom_printer.config import Config
 from dicom_printer.errors import QueueError
 
 PATIENCE_S = 2.0
 """How long CUPS is waited for: one on this machine answers in a few milliseconds."""
 
 
-def seen(config: Config) -> dict[str, Any]:
-    """Return what CUPS says of the configuration's queues.
+def seen(printers: Container[str]) -> dict[str, Any]:
+    """Return what CUPS says of the queues of these printers.
 
     Returns
     -------
@@ -54,7 +53,7 @@ def seen(config: Config) -> dict[str, Any]:
                 "message": s.message,
             }
             for s in found.get("states", ())
-            if s.ours and s.name in config.printer
+            if s.ours and s.name in printers
         },
     }
 

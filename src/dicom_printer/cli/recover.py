@@ -19,7 +19,7 @@ from dicom_printer.spool import Spool
 def recover(args: argparse.Namespace) -> int:
     """Rebuild what the job table lost; a damaged one is put aside first."""
     config = checks.load(args.config)
-    spool = spool_of(config)
+    spool = spool_of(config.service.spool)
     with spool.only_service():
         if isinstance(place(config.service, spool.database), Path):
             _put_aside(spool)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ def nearest(name: str, known: Iterable[str], *, known_already: bool = False) -> 
     known_already : bool
         Whether the message lists them anyway.
     """
+    import difflib  # on use, as pydantic: looking reads the file without a mistake, as a rule
+
     names = sorted(known)
     folded = {n.lower(): n for n in names}
     found = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
@@ -62,6 +64,8 @@ def dotted(*parts: str | int) -> str:
 
 def _names(model: type[BaseModel], parts: tuple[str | int, ...]) -> set[str]:
     """Return the keys that the table at `parts` knows, walking down from `model`."""
+    from pydantic import BaseModel
+
     current: Any = model
     for part in parts:
         if not (isinstance(current, type) and issubclass(current, BaseModel)):

@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from dicom_printer.config.quantities import Address, Duration, Size
 from dicom_printer.config.tls import TLS, from_short
-from dicom_printer.config.units import Address, Duration, Size
 from dicom_printer.expressions import compiled
 
 

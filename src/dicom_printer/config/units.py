@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -60,6 +56,8 @@ def address(text: object) -> tuple[str, int] | None:
     found = _ADDRESS.fullmatch(whole) if isinstance(whole, str) else None
     if found is None or int(found[3]) > _LAST_PORT:
         raise ValueError('must be a port, or an IP address with one such as "[::1]:9105"')
+    import ipaddress
+
     return str(ipaddress.ip_address(found[1] or found[2])), int(found[3])
 
 
@@ -69,13 +67,3 @@ def spoken(duration_s: float) -> str:
         if duration_s >= _SECONDS[unit]:
             return f"{duration_s / _SECONDS[unit]:.0f}{unit}"
     return f"{duration_s:.0f}s"
-
-
-Duration = Annotated[float, BeforeValidator(seconds)]
-"""Seconds, written with a unit."""
-
-Size = Annotated[int, BeforeValidator(octets)]
-"""Bytes, written with a unit."""
-
-Address = Annotated[tuple[str, int] | None, BeforeValidator(address)]
-"""An IP address and a port to listen on, or None."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from dicom_printer.config import Config
+if TYPE_CHECKING:
+    from dicom_printer.config import Config
+
 
 SCHEME = "dicom:"
 """The name of our backend, with which the device URI of our queues begins."""

@@ -375,6 +375,40 @@ def test_looking_imports_no_dicom_and_no_pixels() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("verb", ["status", "jobs", "show"])
+def test_looking_imports_nothing_but_the_standard_library(
+    store: Store, spool: Spool, verb: str
+) -> None:
+    """Nor our own modules that only the service needs; by modules, since time is the machine's."""
+    job_id = commit(spool).id
+    spool.adopt(job_id)
+    submit(store, int(job_id, 16))
+    argv = [verb, job_id] if verb == "show" else [verb]
+    program = (
+        f"import json, sys; hooks = set(sys.modules); from dicom_printer.cli import main;"
+        f"main({argv!r}); print(json.dumps(sorted(set(sys.modules) - hooks)), file=sys.stderr)"
+    )
+    for _ in range(2):  # the first one checks the configuration, and keeps what it found
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert job_id[:8] in done.stdout or verb == "status"
+        assert "document.pdf, " in done.stdout or verb != "show"
+    loaded = set(json.loads(done.stderr))
+    foreign = {name.split(".")[0] for name in loaded} - sys.stdlib_module_names - {"__mp_main__"}
+    # pycups is CUPS's own voice in `status`
+    assert foreign <= {"dicom_printer", "cups"}
+    own = {name for name in loaded if name.startswith("dicom_printer.")}
+    assert not own & {f"dicom_printer.{name}" for name in NOT_FOR_LOOKING}
+    assert not loaded & {"asyncio", "email", "http", "importlib.metadata", "multiprocessing", "ssl"}
+
+
+NOT_FOR_LOOKING = (
+    "actions", "checks", "config.loading", "config.models", "intake", "jobs.schema", "jobs.store",
+    "journal", "network", "pages", "service", "ticket.model", "workflow",
+)  # fmt: skip
+
+
 def test_attributes_come_from_a_file_or_stdin_so_that_no_list_of_processes_shows_them(
     spool: Spool, capsys: pytest.CaptureFixture[str]
 ) -> None:

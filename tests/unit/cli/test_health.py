@@ -5,28 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from dicom_printer.cli import health
-from dicom_printer.cli.access import Access
+from dicom_printer.cli import health, known
+from dicom_printer.cli.access import Looking
 from dicom_printer.config import Config
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import TMP, Spool
 
 
 @pytest.fixture
-def access(spool: Spool, store: Store, tmp_path: Path) -> Access:
+def access(spool: Spool, store: Store, tmp_path: Path) -> Looking:
     (tmp_path / "scans" / "rejected").mkdir(parents=True)
     printer = {"workflow": "w", "hot_folders": [tmp_path / "scans", tmp_path / "gone"]}
     config = Config.model_validate(
         {"service": {"spool": spool.root, "min_free": "1K"}, "printer": {"P": printer}}
     )
-    return Access(config, spool, store)
+    return Looking(known.of(config), spool, store)
 
 
-def test_nothing_is_wrong(access: Access) -> None:
+def test_nothing_is_wrong(access: Looking) -> None:
     assert list(health.found(access)) == []
 
 
-def test_less_room_than_is_wanted(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_less_room_than_is_wanted(access: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Spool, "free", lambda _: 1023)
     (found,) = health.found(access)
     assert "less than [service] min_free is left" in found
@@ -34,7 +34,7 @@ def test_less_room_than_is_wanted(access: Access, monkeypatch: pytest.MonkeyPatc
     assert list(health.found(access)) == []
 
 
-def test_what_a_hot_folder_rejected_waits_for_somebody(access: Access, tmp_path: Path) -> None:
+def test_what_a_hot_folder_rejected_waits_for_somebody(access: Looking, tmp_path: Path) -> None:
     rejected = tmp_path / "scans" / "rejected"
     (rejected / "a.txt.reason.txt").write_text("why")
     assert list(health.found(access)) == [], "the reason alone is no file"
@@ -44,7 +44,7 @@ def test_what_a_hot_folder_rejected_waits_for_somebody(access: Access, tmp_path:
     assert "a.txt" not in found, "the name may be a patient's"
 
 
-def test_a_link_in_place_of_rejected_is_not_followed(access: Access, tmp_path: Path) -> None:
+def test_a_link_in_place_of_rejected_is_not_followed(access: Looking, tmp_path: Path) -> None:
     (tmp_path / "scans" / "rejected").rmdir()
     (tmp_path / "scans" / "rejected").symlink_to("/etc")
     assert list(health.found(access)) == []

@@ -30,7 +30,7 @@ def queue(**fields: object) -> QueueState:
 def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     states = [queue(state="processing", jobs=3, message="pacs"), queue(name="Other")]
     monkeypatch.setattr(queues, "listing", lambda: states)
-    found = queue_view.seen(config)
+    found = queue_view.seen(config.printer)
     said = {"state": "processing", "accepting": True, "jobs": 3, "held": [], "stopped": []}
     said["message"] = "pacs"
     assert found == {"error": "", "queues": {"P": said}}
@@ -72,7 +72,7 @@ def test_a_queue_that_does_not_print(
     config: Config, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object], said: str | None
 ) -> None:
     monkeypatch.setattr(queues, "listing", lambda: [queue(**fields)])
-    found = list(queue_view.troubles(queue_view.seen(config)["queues"]))
+    found = list(queue_view.troubles(queue_view.seen(config.printer)["queues"]))
     assert [text[: len(said or "")] for text in found] == ([said] if said else [])
 
 
@@ -83,7 +83,7 @@ def test_without_cups_there_is_no_queue_to_watch(
         raise QueueError("CUPS cannot be reached")
 
     monkeypatch.setattr(queues, "listing", refuse)
-    found = queue_view.seen(config)
+    found = queue_view.seen(config.printer)
     assert found["queues"] == {}
     said = queue_view.printed(found)
     assert isinstance(said, str)
@@ -107,13 +107,13 @@ def test_a_cups_that_is_silent_is_not_waited_for(
     monkeypatch.setattr(queues, "listing", wait)
     monkeypatch.setattr(queue_view, "PATIENCE_S", 0.05)
     begin = time.monotonic()
-    found = queue_view.seen(config)
+    found = queue_view.seen(config.printer)
     assert time.monotonic() - begin < 30
     assert "did not answer within 0.05 s" in found["error"]
 
 
 def test_a_queue_that_is_not_installed(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "listing", list)
-    said = queue_view.printed(queue_view.seen(config))
+    said = queue_view.printed(queue_view.seen(config.printer))
     assert isinstance(said, str)
     assert "dicom-printer printers install" in said

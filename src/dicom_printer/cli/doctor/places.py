@@ -9,7 +9,6 @@ from pathlib import Path
 from dicom_printer.accounts import name_of
 from dicom_printer.bell import needs_polling
 from dicom_printer.cli import access, health, look, output
-from dicom_printer.cli.access import Access
 from dicom_printer.cli.doctor.finding import Finding, fine, unseen, warning, wrong
 from dicom_printer.config import Config
 from dicom_printer.errors import SpoolError
@@ -33,7 +32,7 @@ def spool(config: Config) -> Iterator[Finding]:
     if root.is_dir() and os.geteuid() != 0 and not readable(config):
         yield unseen("spool", f"{root}: is for its owner alone", "run this as root (sudo)")
         return
-    found = access.spool_of(config)  # from here on as its owner, where we are root
+    found = access.spool_of(config.service.spool)  # from here on as its owner, where we are root
     troubles = [*_owner(root), *_directories(root)]
     troubles += [_of_trouble(text) for text in health.file_system(found)]
     if short := found.short_of(config.service.min_free):
@@ -126,7 +125,7 @@ def service(config: Config) -> Iterator[Finding]:
         return
     try:
         with access.job_table(config, place) as store:
-            runs, _, troubles = look.services(Access(config, place, store))
+            runs, _, troubles = look.services(place, store)
     except SpoolError as error:
         yield unseen("service", error.message, error.remedy)
         return

@@ -53,7 +53,7 @@ def look(config: Config) -> Iterator[Finding]:
 
 
 def _answers(config: Config) -> Iterator[Finding]:
-    if error := queue_view.seen(config)["error"]:
+    if error := queue_view.seen(config.printer)["error"]:
         what, _, cure = error.partition("; ")
         yield wrong("CUPS", what, cure or _SILENT)
     else:
@@ -61,7 +61,7 @@ def _answers(config: Config) -> Iterator[Finding]:
 
 
 def _queue(config: Config, name: str) -> Iterator[Finding]:
-    seen = queue_view.seen(config)
+    seen = queue_view.seen(config.printer)
     if seen["error"]:
         raise QueueError(seen["error"], _SILENT)
     yield from queue(queues.of(config, name), seen["queues"].get(name))

@@ -83,7 +83,7 @@ def test_troubles_of_the_service_are_findings(
     spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = ["spool /s: no inodes are left; delete files", "the intake thread died"]
-    monkeypatch.setattr(look, "services", lambda _: (True, [], said))
+    monkeypatch.setattr(look, "services", lambda *_: (True, [], said))
     with spool.only_service():
         found = list(places.service(config(spool)))
     assert [f.found for f in found] == ["spool /s: no inodes are left", "the intake thread died"]

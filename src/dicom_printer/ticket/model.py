@@ -1,37 +1,18 @@
-"""What was printed: the ticket's schema, read and written.
-
-A ticket is the ``ticket.json`` beside a document in ``spool/incoming/<id>/``. It is a
-documented contract (``cups-backend/README.md``): any program that keeps to it can put
-jobs into the spool. The CUPS backend writes it without this module, because it starts
-as root and may use the standard library only.
-"""
+"""The ticket as a model."""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from dicom_printer.errors import TicketError
-
-SCHEMA = 1
-FILE_NAME = "ticket.json"
-MAX_BYTES = 1_000_000
-_ID = re.compile(r"[0-9a-f]{32}")
+from dicom_printer.ticket import is_file_name
 
 
 def _file_name(value: str) -> str:
-    if value in {"", ".", "..", FILE_NAME} or PurePath(value).name != value or "\0" in value:
+    if not is_file_name(value):
         raise ValueError("must be a plain file name")
     return value
-
-
-def is_job_id(name: str) -> bool:
-    """Tell whether `name` has the form of a job id: 32 hexadecimal digits of a UUID."""
-    return _ID.fullmatch(name) is not None
 
 
 class Ticket(BaseModel):
@@ -84,40 +65,3 @@ class Ticket(BaseModel):
     def option(self, name: str) -> str | None:
         """Return the last value of the print option `name`, None where it was not given."""
         return next((value for key, value in reversed(self.options) if key == name), None)
-
-
-def write(ticket: Ticket) -> bytes:
-    """Return `ticket` as the bytes of its file."""
-    return ticket.model_dump_json(by_alias=True, indent=1).encode()
-
-
-def read(data: bytes, job_id: str) -> Ticket:
-    """Read a ticket's file.
-
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-    job_id : str
-        The name of the directory it lies in; the ticket must state the same.
-
-    Raises
-    ------
-    TicketError
-        Naming each field that breaks the contract, never its value.
-    """
-    if len(data) > MAX_BYTES:
-        raise TicketError(f"ticket of job {job_id} is larger than {MAX_BYTES} bytes")
-    try:
-        found: Any = json.loads(data.decode("utf-8"))
-        ticket = Ticket.model_validate(found)
-    except ValidationError as error:
-        fields = ", ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'ticket'} ({e['msg']})" for e in error.errors()[:10]
-        )
-        raise TicketError(f"ticket of job {job_id} breaks the contract: {fields}") from None
-    except (ValueError, RecursionError):
-        raise TicketError(f"ticket of job {job_id} is not JSON") from None
-    if ticket.id != job_id:
-        raise TicketError(f"ticket of job {job_id} belongs to another job")
-    return ticket
