@@ -3,14 +3,20 @@
 
     typed.py [QUESTION=ANSWER]… -- COMMAND…
 
-Ends as the command does; with 3 where a question was not asked.
+Says what the terminal would show in the end: no progress, no colours. Ends as the command
+does; with 3 where a question was not asked.
 """
 
 from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
+import termios
+
+_LINES, _COLUMNS = 50, 120
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[78]")
 
 
 def main() -> int:
@@ -19,16 +25,16 @@ def main() -> int:
     answers = [text.rsplit("=", 1) for text in sys.argv[1:dashes]]
     pid, terminal = pty.fork()
     if pid == 0:
+        termios.tcsetwinsize(0, (_LINES, _COLUMNS))
         command = sys.argv[dashes + 1 :]
         os.execvp(command[0], command)  # noqa: S606 - a list of words, no shell
-    seen = b""
+    line = b""
     while data := _read(terminal):
-        sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
-        sys.stdout.buffer.flush()
-        seen += data
-        if answers and answers[0][0].encode() in seen:
+        *lines, line = (line + data).split(b"\n")
+        _show(b"".join(_shown(whole) + b"\n" for whole in lines))
+        if answers and answers[0][0].encode() in line:
             os.write(terminal, answers.pop(0)[1].encode() + b"\n")
-            seen = b""
+    _show(_shown(line))
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     for question, _ in answers:
         sys.stderr.write(f"typed.py: it did not ask: {question}\n")
@@ -40,6 +46,16 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # EIO: nobody has the other end any more
         return b""
+
+
+def _shown(line: bytes) -> bytes:
+    """Return what is left of a line on which a progress was drawn again and again."""
+    return _ESCAPES.sub(b"", line).rstrip(b"\r ").rsplit(b"\r", 1)[-1]
+
+
+def _show(text: bytes) -> None:
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
