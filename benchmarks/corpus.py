@@ -38,12 +38,13 @@ def build(folder: Path) -> dict[str, Path]:
     dict of str to Path
         ``report`` (10 pages of text and charts), ``scan`` (10 full-page JPEG images of
         200 dpi), ``mixed`` (100 pages: seven of text to two of charts to one scan),
-        ``long`` (600 such pages), ``page`` (one page of text), and real ones.
+        ``short`` and ``long`` (10 and 600 such pages), ``page`` (one page of text), and real ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {
         "report": ["text", "chart"] * 5,
         "scan": ["scan"] * 10,
+        "short": _mixture(10),
         "mixed": _mixture(100),
         "long": _mixture(600),
         "page": ["text"],

@@ -29,6 +29,8 @@ class Case:
     rounds: int
     pypi: bool = False
     nagle: bool = False
+    memory_runs: int = 1
+    """A short one is over before its peak was seen; the highest of several counts."""
 
     def __str__(self) -> str:
         how = "JPEG" if self.compression == "jpeg" else "uncompressed"
@@ -39,6 +41,7 @@ SHORT = [Case("report", 150, "jpeg", 1), Case("mixed", 150, "jpeg", 2)]
 FULL = [
     Case("report", 150, "jpeg", 5, pypi=True),
     Case("report", 300, "jpeg", 3),
+    Case("short", 300, "jpeg", 3, memory_runs=5),
     Case("scan", 150, "jpeg", 5),
     Case("mixed", 150, "jpeg", 5, pypi=True),
     Case("mixed", 150, "jpeg", 3, nagle=True),
@@ -68,14 +71,18 @@ def run(
                 for name, contestant in known.items():
                     _note(found, name, contestant(), say, f"{case}: round {turn + 1}")
             for name, contestant in known.items():
-                _note(found, f"{name} memory", contestant(memory=True), say, f"{case}: memory")
+                runs = [contestant(memory=True) for _ in range(case.memory_runs)]
+                most = max((run for run in runs if run), key=lambda run: run.memory, default=None)
+                _note(found, f"{name} memory", most, say, f"{case}: memory")
             yield case, found
 
 
 def _note(found: Runs, name: str, run: Run | None, say: Callable[[str], None], text: str) -> None:
     if run is not None:
         found.setdefault(name, []).append(run)
-        say(f"{text}: {name} {run.seconds:.2f} s, first {run.first:.3f} s, CPU {run.cpu:.2f} s")
+        of = f", {run.memory:.0f} MB" if run.memory else ""
+        took = f"{run.seconds:.2f} s, first {run.first:.3f} s, CPU {run.cpu:.2f} s"
+        say(f"{text}: {name} {took}{of}")
 
 
 def _contestants(

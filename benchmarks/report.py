@@ -149,7 +149,7 @@ def _goals(figures: Figures) -> list[list[str]]:
         at_least("first page: shell / ours", 20, ratios(runs, SHELL, lambda run: run.first))
     if runs := figures.runs("mixed, 150, uncompressed"):
         at_least("mixed, 150 dpi, uncompressed: shell / ours", 3, ratios(runs, SHELL))
-    long, short = figures.runs("long, 300, JPEG"), figures.runs("report, 300, JPEG")
+    long, short = figures.runs("long, 300, JPEG"), figures.runs("short, 300, JPEG")
     if long and short:
         big, small = (x[f"{OURS} memory"][0].memory for x in (long, short))
         at_most("memory: 600 pages / 10 pages, 300 dpi", 1.1, Spread([big / small]))
