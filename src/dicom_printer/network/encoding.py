@@ -35,7 +35,7 @@ class Encoder:
         Parameters
         ----------
         ds : pydicom.Dataset
-            Made here, little endian. It is not changed.
+            Made here, little endian. It is not changed, but for a VR that other elements decide.
         syntax : str
             The UID of the transfer syntax; its pixels must be in it, or uncompressed.
 
