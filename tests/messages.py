@@ -16,7 +16,7 @@ PLACES |= {"Mistake": 1, "_failed": 1}
 # A validator's ValueError is a mistake in the configuration; elsewhere it is a fault of ours.
 VALIDATORS = {"config", "actions", "keys.py", "keywords.py", "film.py", "expressions.py"}
 # The tables of network/tls_outcome.py, and its function that returns message and remedy.
-TABLES = {"_OUR_CERTIFICATE", "_NOTHING_SHARED"}
+TABLES = {"_OUR_CERTIFICATE", "_NOTHING_SHARED", "_WRONG_TYPE"}
 PAIRS = {"_wrong"}
 
 Assigned = dict[str, list[ast.expr]]

@@ -65,7 +65,7 @@ def test_every_mistake_at_once_with_key_and_nearest_name() -> None:
     text = "\n".join(found)
     assert 'service.ae_titel: unknown key; did you mean "ae_title"?' in text
     assert "network.dimse_timeout: must be a duration" in text
-    assert "remote.pacs.port: should be less than or equal to 65535" in text
+    assert "remote.pacs.port: must be 65535 or less" in text
     assert "remote.pacs.ae_title: is missing" in text
     assert 'remote.pacs.ae_titel: unknown key; did you mean "ae_title"?' in text
     assert "printer.DICOM_Printer.workflow: is missing" in text
@@ -196,7 +196,7 @@ def test_tls_in_its_forms(tmp_path: Path) -> None:
         ('{ cacert = "x" }', "remote.pacs.tls.cacert", 'unknown key; did you mean "cert"?'),
         ('{ key = "x" }', "remote.pacs.tls", "`key` is stated, but no `cert`"),
         ('{ server_name = ".example" }', "remote.pacs.tls.server_name", "must be a host name"),
-        ('"yes"', "remote.pacs.tls", "should be"),
+        ('"yes"', "remote.pacs.tls", "must be a table"),
     ],
 )
 def test_mistakes_in_tls(tmp_path: Path, said: str, key: str, text: str) -> None:
@@ -224,3 +224,34 @@ def test_a_wrong_address_of_the_database_is_not_quoted() -> None:
 def test_a_name_that_no_node_can_have(node: str) -> None:
     (mistake,) = mistakes(GOOD.replace("[service]", f'[service]\nnode = "{node}"'))
     assert mistake.startswith("service.node: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("port = 104", 'port = "dicom"', "remote.pacs.port: must be a whole number, such as 104"),
+        ("port = 104", "port = 0", "remote.pacs.port: must be 1 or more"),
+        ("port = 104", "port = [1]", "remote.pacs.port: must be a whole number, such as 104"),
+        ('workflow = "to_pacs"', "workflow = 3", "printer.DICOM_Printer.workflow: must be a text"),
+        (
+            'hot_folders = ["scans"]',
+            'hot_folders = "/srv"',
+            'printer.DICOM_Printer.hot_folders: must be a list, such as ["one", "two"]',
+        ),
+        ("[remote.pacs]", "[workflow.w]\n[remote.pacs]", "steps are headed [[workflow.NAME]]"),
+        ("[remote.pacs]", "[remote]\nx = 1\n[remote.pacs]", "remote.x: must be a table"),
+    ],
+)
+def test_a_value_of_another_type_is_named_in_the_words_of_the_file(
+    old: str, new: str, said: str
+) -> None:
+    assert old in GOOD
+    assert said in "\n".join(mistakes(GOOD.replace(old, new, 1)))
+
+
+def test_a_file_in_another_encoding() -> None:
+    path = write(GOOD)
+    path.write_bytes(GOOD.encode() + "# Röntgen\n".encode("latin-1"))
+    lines = GOOD.count("\n") + 1
+    with pytest.raises(ConfigError, match=f"is not UTF-8 in line {lines}; save the file as UTF-8"):
+        config.load(path)

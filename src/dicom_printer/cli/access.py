@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from dicom_printer import config as configuration
 from dicom_printer.cli import known
 from dicom_printer.cli.known import Known
-from dicom_printer.errors import SpoolError
-from dicom_printer.jobs import damage
+from dicom_printer.config import nearest
+from dicom_printer.errors import SpoolError, UsageError
+from dicom_printer.jobs import damage, look
 from dicom_printer.jobs.embedded import embedded
 from dicom_printer.jobs.look import Reader
 from dicom_printer.spool import INCOMING, Spool
@@ -111,6 +112,20 @@ def looking(args: argparse.Namespace) -> Iterator[Looking]:
             raise SpoolError(f"the job table cannot be used: {error}", _cure(error)) from None
     with job_table(configuration.load(args.config), spool) as store:
         yield Looking(found, spool, store)
+
+
+def printer_there(store: Reader, configured: Iterable[str], printer: str | None) -> None:
+    """Refuse the name of a printer that neither the configuration nor any job has.
+
+    Raises
+    ------
+    UsageError
+        With the nearest name that there is.
+    """
+    names = set(configured)
+    if printer is None or printer in names or look.listing(store, printer=printer, limit=1):
+        return
+    raise UsageError(f'there is no printer "{printer}"{nearest(printer, names)}')
 
 
 def _cure(error: sqlite3.Error) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from dicom_printer import checks, logs
 from dicom_printer import config as configuration
 from dicom_printer.cli import output
-from dicom_printer.cli.columns import Table
+from dicom_printer.cli.columns import Table, plain
 from dicom_printer.config import Config, Remote, nearest
-from dicom_printer.errors import StepError, UsageError
+from dicom_printer.errors import RemoteTLSError, StepError, UsageError
+from dicom_printer.installed import document
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def echo(args: argparse.Namespace) -> int:
     """Ask remotes whether they are there (C-ECHO); film printers for their status (N-GET)."""
     config = configuration.load(args.config)
     rows: list[dict[str, Any]] = []
+    cures: list[str] = []
     for name in _known(args.remotes, config.remote, "remote"):
         remote = config.remote[name]
         row: dict[str, Any] = {"remote": name, "ae_title": remote.ae_title}
@@ -57,6 +59,7 @@ def echo(args: argparse.Namespace) -> int:
         except StepError as error:
             row |= {"state": "down", "ms": None, "tls": None, "printer": ""}
             row["error"] = error.message
+            cures.append(f"{name}: {cure(error, remote.calling_ae_title)}")
         rows.append(row)
     if args.json:
         output.print_json(rows)
@@ -64,6 +67,8 @@ def echo(args: argparse.Namespace) -> int:
         columns = ["remote", "AE title", "address", "state", "ms", "TLS", "printer", "error"]
         shown = [list((row | {"tls": _encryption(row["tls"])}).values()) for row in rows]
         output.draw(Table(columns, shown))
+        for text in cures:
+            print(plain(text))
     healthy = all(row["state"] == "up" and row["printer"][:7] != "FAILURE" for row in rows)
     return 0 if healthy else 1
 
@@ -84,6 +89,26 @@ def asked(remote: Remote, film_mode: str) -> dict[str, Any]:
     if (tls := answered.tls) is not None:
         row["tls"] = {"version": tls.version, "cipher": tls.cipher, "days": tls.days}
     return row | {"printer": said, "error": ""}
+
+
+def cure(error: StepError, ae_title: str) -> str:
+    """Return what to do about a remote that does not answer; no job is there to be tried again.
+
+    Parameters
+    ----------
+    ae_title : str
+        Our own.
+    """
+    if error.reason == "remote refused":
+        return f"have its administrator enter our AE title {ae_title}; see that its own is right"
+    if isinstance(error, RemoteTLSError):
+        return error.remedy
+    if error.reason == "remote unreachable":
+        return (
+            "see that host and port are right, that it runs, and that no firewall is between; "
+            "a port for TLS, 2762 as a rule, wants `tls`"
+        )
+    return f'see "{error.reason}" in {document("docs/errors.md")}, and the log of the remote'
 
 
 def _encryption(tls: dict[str, Any] | None) -> str:

@@ -191,8 +191,7 @@ def _try_remotes(answers: Answers, *, yes: bool, can_ask: bool) -> bool:
     UsageError
         Where one does not, and nobody wants to go on.
     """
-    from dicom_printer.cli.admin import asked
-    from dicom_printer.cli.doctor.remotes import cure
+    from dicom_printer.cli.admin import asked, cure
 
     healthy = True
     for kind, name, address in answers.remotes():

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from dicom_printer.cli import health, output, queue_view
-from dicom_printer.cli.access import Looking, looking
+from dicom_printer.cli.access import Looking, looking, printer_there
 from dicom_printer.cli.columns import Table, plain
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
@@ -154,6 +154,7 @@ def _printers(printers: dict[str, dict[str, Any]]) -> Table:
 def jobs(args: argparse.Namespace) -> int:
     """Show a line for every job."""
     with looking(args) as access:
+        printer_there(access.store, access.known.printers, args.printer)
         if args.watch:
             return _watch(access, args)
         found = _listing(access, args)
@@ -168,13 +169,13 @@ def _listing(access: Looking, args: argparse.Namespace) -> list[dict[str, Any]]:
     found = look.listing(access.store, args.state, args.printer, limit=args.limit)
     if args.state not in {None, "incoming"}:
         return found
-    known = {job["id"] for job in found}
+    ids = {job["id"] for job in found}
     for name in access.spool.incoming():
         try:
             ticket = access.spool.ticket(name, INCOMING)
         except TicketError:
             continue  # adopted this moment, or about to be rejected
-        if ticket.id not in known and args.printer in {None, ticket.printer}:
+        if ticket.id not in ids and args.printer in {None, ticket.printer}:
             found.append(
                 {"id": ticket.id, "state": "incoming", "printer": ticket.printer}
                 | {"title": ticket.title, "user": ticket.user, "source": ticket.source}

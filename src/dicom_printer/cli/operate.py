@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from dicom_printer import checks
-from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.access import Access, opened, printer_there
 from dicom_printer.cli.person import person
 from dicom_printer.errors import DicomPrinterError, OutcomeUnknownError, UsageError
 from dicom_printer.intake import attributes, snapshot
@@ -57,6 +57,7 @@ def operate(args: argparse.Namespace) -> int:
 def _chosen(args: argparse.Namespace, access: Access) -> list[str]:
     if not args.all:
         return [look.resolve(access.store, prefix) for prefix in args.jobs]
+    printer_there(access.store, access.config.printer, args.printer)
     states = [args.state] if args.state else _STATES[args.verb]
     found = [job for state in states for job in look.listing(access.store, state, args.printer)]
     if args.verb in {"release", "retry"}:

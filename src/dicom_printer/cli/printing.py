@@ -47,6 +47,7 @@ def submit(args: argparse.Namespace) -> int:
             for path, source in sources:
                 ids.append(_commit(args, spool, path, source, attributes, user))
         except SpoolError as error:
+            error.message = f"{path}: {error.message}"
             if ids:
                 # Who tries again must know what is in the spool already.
                 error.message += f"; before that these were accepted: {', '.join(ids)}"
@@ -108,7 +109,9 @@ def _document(path: Path) -> Iterator[BinaryIO]:
     try:
         source = path.open("rb")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "") from None
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", "see its path and its mode"
+        ) from None
     with source:
         yield source
 

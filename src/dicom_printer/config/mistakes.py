@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
+# What pydantic says of a value of another type, in the words of the file.
+_WRONG_TYPE = {
+    "int": "must be a whole number, such as 104",
+    "float": "must be a number",
+    "bool": "must be true or false, without quotes",
+    "string": "must be a text, in quotes",
+    "path": "must be a path, in quotes",
+    "list": 'must be a list, such as ["one", "two"]; steps are headed [[workflow.NAME]]',
+    "tuple": 'must be a list, such as ["one", "two"]',
+    "dict": "must be a table, of keys and values",
+    "model": "must be a table, of keys and values",
+}
+_KINDS = ("type", "parsing", "from", "attributes")
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -112,7 +126,19 @@ def of_model(
         elif found["type"] == "value_error" and not quoting:
             # our own messages quote what they are about
             yield Mistake(key, "the value does not fit")
+        elif found["type"] == "greater_than_equal":
+            yield Mistake(key, f"must be {found['ctx']['ge']} or more")
+        elif found["type"] == "less_than_equal":
+            yield Mistake(key, f"must be {found['ctx']['le']} or less")
+        elif wrong := _wrong_type(found["type"]):
+            yield Mistake(key, wrong)
         else:
             text = found["msg"].removeprefix("Value error, ")
             text = text.replace("Input should", "should").replace("String should", "should")
             yield Mistake(key, text[:1].lower() + text[1:])
+
+
+def _wrong_type(kind: str) -> str:
+    """Return what is said of one of pydantic's ``int_parsing``, ``list_type`` and the like."""
+    name, _, rest = kind.partition("_")
+    return _WRONG_TYPE.get(name, "") if rest.partition("_")[0] in _KINDS else ""

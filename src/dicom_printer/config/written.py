@@ -38,7 +38,13 @@ def read(path: Path) -> tuple[dict[str, Any], list[Mistake]]:
             f"{path}: cannot be read: {error.strerror}",
             f"name the file with --config, or write it: `dicom-printer init`, or after {example()}",
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}: is not UTF-8 in line {line}",
+            "save the file as UTF-8, then run `dicom-printer check`",
+        ) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
     mistakes: list[Mistake] = []
     return _expand(raw, (), mistakes), mistakes

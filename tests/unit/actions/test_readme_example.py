@@ -61,7 +61,7 @@ def test_it_is_an_action_after_one_line(
     assert actions.find("at_most") is at_most
     assert configured("3") == []
     (mistake,) = configured('"three"')
-    assert mistake.startswith("workflow.w[1].pages: should be a valid integer")
+    assert mistake.startswith("workflow.w[1].pages: must be a whole number")
 
 
 def test_its_test_runs(at_most: ModuleType, tmp_path: Path) -> None:

@@ -328,6 +328,36 @@ def test_all_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "hold", "--all")[1] == "no jobs\n"
 
 
+@pytest.mark.parametrize("verb", [["jobs"], ["hold", "--all"], ["discard", "--all"]])
+def test_a_printer_that_is_nowhere(
+    capsys: pytest.CaptureFixture[str], spool: Spool, store: Store, verb: list[str]
+) -> None:
+    reason = ["--reason", "x"] if verb[0] == "discard" else []
+    code, _, err = run(capsys, *verb, *reason, "--printer", "DICOM_Pinter")
+    assert code == 2
+    assert 'there is no printer "DICOM_Pinter"; did you mean "DICOM_Printer"?' in err
+    assert run(capsys, *verb, *reason, "--printer", "DICOM_Printer")[0] == 0
+    submit(store, printer="Removed")
+    assert run(capsys, *verb, *reason, "--printer", "Removed")[0] == 0, "its jobs are still there"
+
+
+def test_submit_names_the_file_that_it_could_not_take(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = run(capsys, "submit", "-p", "DICOM_Printer", "none.pdf")
+    assert (code, "none.pdf cannot be read: No such file" in err) == (2, True)
+    assert "see its path and its mode" in err
+    for name in ("a.pdf", "b.pdf"):
+        Path(name).write_bytes(b"%PDF-1.4\n%%EOF\n")
+
+    def full(*_: object, **fields: Any) -> None:
+        raise SpoolError("document cannot be put into the spool: No space left on device")
+
+    monkeypatch.setattr(Spool, "commit", full)
+    code, _, err = run(capsys, "submit", "-p", "DICOM_Printer", "a.pdf", "b.pdf")
+    assert (code, "a.pdf: document cannot be put into the spool" in err) == (3, True)
+
+
 def test_echo_of_a_remote_that_is_not_there(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -341,6 +371,7 @@ def test_echo_of_a_remote_that_is_not_there(
     code, out, _ = run(capsys, "echo")
     assert code == 1
     assert "connection refused" in out
+    assert "\npacs: see that host and port are right" in out
     assert run(capsys, "echo", "pasc")[0] == 2
     monkeypatch.setattr(network, "echo", lambda remote: network.Answered(0.005))
     assert run(capsys, "echo", "pacs")[0] == 0

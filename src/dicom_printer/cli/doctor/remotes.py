@@ -10,12 +10,12 @@ from typing import Any
 from pydicom import Dataset
 
 from dicom_printer import certificates, checks, network
-from dicom_printer.cli.admin import asked, film_mode
+from dicom_printer.cli.admin import asked, cure, film_mode
 from dicom_printer.cli.doctor.bounded import PATIENCE_S, Look, ended
 from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 from dicom_printer.config import Config, Remote
 from dicom_printer.config.units import spoken
-from dicom_printer.errors import RemoteTLSError, StepError
+from dicom_printer.errors import StepError
 from dicom_printer.installed import document
 from dicom_printer.spool import Spool
 
@@ -74,26 +74,6 @@ def remote(config: Config, name: str) -> Iterator[Finding]:
     yield from answer(check, row)
     for model in sorted(_models(config, name)):
         yield from query(f"{model} of {name}", there, model)
-
-
-def cure(error: StepError, ae_title: str) -> str:
-    """Return what to do about a remote that does not answer; no job is there to be tried again.
-
-    Parameters
-    ----------
-    ae_title : str
-        Our own.
-    """
-    if error.reason == "remote refused":
-        return f"have its administrator enter our AE title {ae_title}; see that its own is right"
-    if isinstance(error, RemoteTLSError):
-        return error.remedy
-    if error.reason == "remote unreachable":
-        return (
-            "see that host and port are right, that it runs, and that no firewall is between; "
-            "a port for TLS, 2762 as a rule, wants `tls`"
-        )
-    return f'see "{error.reason}" in {document("docs/errors.md")}, and the log of the remote'
 
 
 def time_outs(check: str, there: Remote) -> Iterator[Finding]:
