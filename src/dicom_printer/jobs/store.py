@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ BELL = "dicom_printer"
 """The channel on which PostgreSQL tells that something changed; it is no more than a doorbell."""
 
 _ASKED_EVERY_S = 5.0
+_TURN_S = 1.0
 _EVENT = sa.insert(event)
 _CLOCK = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
 
@@ -83,6 +85,7 @@ class Store:
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             if self.clock is time.time:
                 self.clock = self._server = ServerClock(self.engine)
+        self._turn = threading.Lock()
         self._reader = self.engine.execution_options(**options)
 
     @property
@@ -96,7 +99,7 @@ class Store:
 
         Only one of these goes on at a time, whichever process or node began it.
         """
-        with self.engine.begin() as c:
+        with self._in_turn(), self.engine.begin() as c:
             if self.shared:
                 c.execute(LOCK)
             yield c, self._now(c)
@@ -108,8 +111,21 @@ class Store:
         Its first statement must be the update that proves the claim: from there on, the job's
         row is locked, and who takes the job back waits for the end.
         """
-        with self.engine.begin() as c:
+        with self._in_turn(), self.engine.begin() as c:
             yield c, self._now(c)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Wait for the other threads that write: SQLite looks again only after up to 0.1 s.
+
+        Its own lock is the one that counts, and has the time-out.
+        """
+        has_turn = not self.shared and self._turn.acquire(timeout=_TURN_S)
+        try:
+            yield
+        finally:
+            if has_turn:
+                self._turn.release()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

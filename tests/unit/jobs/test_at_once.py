@@ -5,6 +5,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from jobs_made import submit, ticket
 
 from dicom_printer.jobs import look, table
@@ -74,3 +76,16 @@ def test_the_same_print_that_comes_in_at_many_nodes_is_one_job(
         engine.dispose()
     assert earlier.count(None) == 1
     assert len(look.listing(store)) == 1
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_thread_that_writes_does_not_ask_sqlite_while_another_does(store: Store) -> None:
+    begun = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing():
+            sa.event.listen(store.engine, "checkout", lambda *_: begun.set())
+            future = pool.submit(submit, store, 1)
+            # SQLite would make it sleep, for up to 0.1 s at a time.
+            assert not begun.wait(0.3)
+        assert future.result(30) == ticket(1).id
+    assert begun.is_set()
