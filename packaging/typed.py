@@ -16,7 +16,8 @@ import sys
 import termios
 
 _LINES, _COLUMNS = 50, 120
-_ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b[78]")
+# The first is apt's own progress: drawn elsewhere between "save the cursor" and "restore" it.
+_ESCAPES = re.compile(rb"\x1b7.*?\x1b8|\x1b\[[0-9;?]*[A-Za-z]|\x1b[78]")
 
 
 def main() -> int:
