@@ -27,6 +27,11 @@ Passing = Callable[[pypdfium2.PdfPage, int], Passed | None]
 """What says whether a page is passed through."""
 
 
+_DOWN = 1 - 2e-7
+"""pypdfium2 rounds a side up to whole pixels. Floating point puts 792 points at 150 dpi next above
+1650, and PDFium's 32 bits 595.2 points above 1240: a row more, and the page stretched to it."""
+
+
 class Pdfium:
     """A PDF in PDFium."""
 
@@ -53,7 +58,10 @@ class Pdfium:
             width_pt, height_pt = page.get_size()
             rows, columns = expected(width_pt, height_pt, dpi, self._limits, number)
             bitmap = page.render(
-                scale=dpi / POINTS, may_draw_forms=True, draw_annots=True, rev_byteorder=True
+                scale=dpi / POINTS * _DOWN,
+                may_draw_forms=True,
+                draw_annots=True,
+                rev_byteorder=True,
             )
             pixels = bitmap.to_numpy()  # shares the bitmap's own buffer, and keeps it
         except pypdfium2.PdfiumError:
