@@ -77,7 +77,11 @@ class HotFolder:
         waits = [later.why for later in self._later.values() if later.why]
         found = [self._hindrance] if self._hindrance else []
         if refused:
-            found.append(f"{refused} files cannot be taken out")
+            user = name_of(os.geteuid())
+            found.append(
+                f"{refused} files cannot be taken out; grant {user} rwx on the folders that they "
+                "lie in, and take the sticky bit from these"
+            )
         if waits:
             found.append(f"{len(waits)} files wait: {waits[0]}")
         if self._unseen:
@@ -149,7 +153,9 @@ class HotFolder:
         try:
             descriptor = os.open(entry.name, flags, dir_fd=here)
         except PermissionError as error:
-            self._reject(top, here, entry, f"it cannot be read: {error.strerror}", now)
+            user = name_of(os.geteuid())
+            why = f"it cannot be read: {error.strerror}; let {user} read it, and put it here again"
+            self._reject(top, here, entry, why, now)
             return False
         with os.fdopen(descriptor, "rb") as source:
             taking = Taking(here, entry.name, descriptor)
@@ -255,7 +261,8 @@ def _unfit(entry: Entry) -> str:
         what = "a link" if stat.S_ISLNK(entry.mode) else "not a file"
         return f"it is {what}; put the document itself here"
     if PurePath(own_name(entry.name)).suffix.lower() not in SUFFIXES:
-        return f"only {', '.join(sorted(SUFFIXES))} can be printed from here"
+        known = ", ".join(sorted(SUFFIXES))
+        return f"only {known} can be printed from here; print it from its own program"
     return ""
 
 

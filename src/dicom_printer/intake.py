@@ -140,7 +140,7 @@ class Intake:
     @property
     def troubles(self) -> list[str]:
         """What keeps jobs from coming in; none of it ends the service."""
-        silent = f"spool {self._spool.root}: its file system does not answer"
+        silent = f"spool {self._spool.root}: its file system does not answer; see its mount"
         theirs = [text for collector in self._collectors for text in collector.troubles()]
         return [*self._troubles, *([silent] if self._rounds.is_stuck() else []), *theirs]
 

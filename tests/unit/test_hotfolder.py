@@ -13,11 +13,19 @@ from typing import Any
 import pytest
 
 from dicom_printer import hotfolder
+from dicom_printer.accounts import name_of
 from dicom_printer.folder_listing import Stability, listing
 from dicom_printer.hotfolder import HotFolder
 from dicom_printer.spool import INCOMING, Spool
 from dicom_printer.taking import REJECTED
 from dicom_printer.ticket import Ticket
+
+
+def cannot_be_taken() -> str:
+    """Return what is said where the service's user may not remove a file."""
+    who = name_of(os.geteuid())
+    where = "on the folders that they lie in, and take the sticky bit from these"
+    return f"1 files cannot be taken out; grant {who} rwx {where}"
 
 
 @pytest.fixture
@@ -309,7 +317,7 @@ def test_rejected_that_is_a_link_is_not_written_through(
     folder.collect(0, set())
     assert list((tmp_path / "elsewhere").iterdir()) == []
     assert (inbox / "a.docx").exists()
-    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert folder.troubles() == [f"hot folder {inbox}: {cannot_be_taken()}"]
 
 
 def test_note_that_is_a_link_is_not_written_through(
@@ -335,7 +343,7 @@ def test_folder_in_which_only_the_owner_may_remove(
         patch.setattr(os, "geteuid", lambda: os.getuid() + 1)
         for again in (folder, HotFolder(inbox, "P", spool, Stability(0))):
             assert again.collect(0, set()) == 0
-            assert again.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+            assert again.troubles() == [f"hot folder {inbox}: {cannot_be_taken()}"]
             assert not again.waiting()
     assert tickets(spool) == []
     assert folder.collect(1, set()) == 0
@@ -355,7 +363,7 @@ def test_file_that_cannot_be_renamed_is_not_printed(
         patch.setattr(os, "rename", refuse)
         assert folder.collect(0, set()) == 0
     assert tickets(spool) == []
-    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert folder.troubles() == [f"hot folder {inbox}: {cannot_be_taken()}"]
     assert (inbox / "a.pdf").exists()
 
 
@@ -372,7 +380,7 @@ def test_file_that_cannot_be_removed_is_called_that_and_printed_once(
     assert folder.collect(100_000, set()) == 0
     assert "is in the spool and cannot be removed: Operation not permitted" in caplog.text
     assert "cannot be read" not in caplog.text
-    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert folder.troubles() == [f"hot folder {inbox}: {cannot_be_taken()}"]
     HotFolder(inbox, "P", spool, Stability(0)).collect(0, set())
     assert len({ticket.dedup for ticket in tickets(spool)}) == 1, "the second would be dropped"
 
@@ -455,7 +463,7 @@ def test_file_that_can_neither_be_taken_nor_rejected_is_tried_once(
     for _ in range(3):
         folder.collect(0, set())
     assert tried == ["a.docx"]
-    assert folder.troubles() == [f"hot folder {inbox}: 1 files cannot be taken out"]
+    assert folder.troubles() == [f"hot folder {inbox}: {cannot_be_taken()}"]
     assert list((inbox / REJECTED).iterdir()) == []
     (inbox / "a.docx").unlink()
     folder.collect(0, set())
