@@ -79,17 +79,24 @@ def _stop(check: str, unit: dict[str, str], config: Config) -> Iterator[Finding]
 
 
 def _paths(check: str, unit: dict[str, str], config: Config) -> Iterator[Finding]:
-    """Look for what the service has to write, and the unit shuts."""
+    """Look for what the service has to write or read, and the unit shuts."""
     open_ = [Path(p.lstrip("-+")) for p in unit.get("ReadWritePaths", "").split()]
     folders = [folder for printer in config.printer.values() for folder in printer.hot_folders]
-    for place in (config.service.spool, *folders):
+    of_tls = [r.tls for r in config.remote.values() if r.tls is not None]
+    files = {file for tls in of_tls for file in (tls.ca, tls.cert, tls.key) if file}
+    written = (config.service.spool, *folders)
+    hidden = [
+        place for place in (*written, *sorted(files))
+        if unit.get("ProtectHome") == "yes" and any(h in place.parents for h in _HOMES)
+    ]  # fmt: skip
+    for place in hidden:
+        yield wrong(
+            check, f"{place} lies where the unit shows the service nothing (ProtectHome)",
+            "move it, out of the home directories",
+        )  # fmt: skip
+    for place in written:
         allowed = any(place == p or p in place.parents for p in open_)
-        if unit.get("ProtectHome") == "yes" and any(h in place.parents for h in _HOMES):
-            yield wrong(
-                check, f"{place} lies where the unit shows the service nothing (ProtectHome)",
-                "move it, out of the home directories",
-            )  # fmt: skip
-        elif unit.get("ProtectSystem") == "strict" and not allowed:
+        if place not in hidden and unit.get("ProtectSystem") == "strict" and not allowed:
             yield wrong(
                 check, f"does not let the service write to {place}",
                 f"{_OVERRIDE}`ReadWritePaths=-{place}` under [Service], then restart it",

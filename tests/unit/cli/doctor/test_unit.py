@@ -9,7 +9,7 @@ import pytest
 
 from dicom_printer.cli.doctor import unit
 from dicom_printer.cli.doctor.finding import Grade
-from dicom_printer.config import Config
+from dicom_printer.config import Config, Remote
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -65,6 +65,17 @@ def test_a_hot_folder_below_home(tmp_path: Path) -> None:
     given.printer["P"].hot_folders[:] = [Path("/home/x/scans")]
     (found,) = unit.suits(shown(tmp_path, ProtectHome="yes"), given)
     assert "/home/x/scans lies where the unit shows the service nothing" in found.found
+
+
+def test_a_certificate_below_home(tmp_path: Path) -> None:
+    """Root reads it, and so `check` finds nothing wrong; the service sees no home directory."""
+    tls = {"ca": "/root/ca.pem", "cert": "/etc/dicom-printer/us.pem"}
+    remote = {"ae_title": "P", "host": "pacs", "port": 104, "tls": tls}
+    given = config(tmp_path).model_copy(update={"remote": {"p": Remote.model_validate(remote)}})
+    (found,) = unit.suits(shown(tmp_path, ProtectHome="yes"), given)
+    assert "/root/ca.pem lies where the unit shows the service nothing" in found.found
+    (found,) = unit.suits(shown(tmp_path), given)
+    assert found.grade is Grade.FINE
 
 
 @pytest.mark.parametrize(
