@@ -40,7 +40,7 @@ from dicom_printer.workflow import Workflow
 
 logger = logging.getLogger(__name__)
 
-_TICK_S = 0.25
+_TICK_S = 0.5
 _HOUSEKEEPING_S = 600.0
 _TROUBLED_S = 5.0
 _WEIGHED_S = 10.0

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from dicom_printer.jobs.store import BELL, Store
 
-POLL_S = 5.0
+POLL_S = 20.0
 """How often to look on PostgreSQL if nobody rang: a doorbell may be lost, a listing is not."""
 
 
@@ -35,7 +35,7 @@ class _DataVersion:
     """SQLite counts the writes of other connections, and says so without looking at the disk."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        # The driver's own: asked four times a second for ever, SQLAlchemy's transaction around
+        # The driver's own: asked twice a second for ever, SQLAlchemy's transaction around
         # the question would be all that a service at rest does.
         self._connection = engine.raw_connection()
         self._version: object = None
@@ -79,7 +79,7 @@ class _Doorbell:
         try:
             socket = select.poll()
             socket.register(driver.fileno(), select.POLLIN)
-            # Four times a second for ever: the driver takes much longer to find nothing.
+            # Twice a second for ever: the driver takes much longer to find nothing.
             if not socket.poll(0):
                 return False
             return bool(list(driver.notifies(timeout=0)))

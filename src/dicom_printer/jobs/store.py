@@ -24,7 +24,7 @@ AHEAD_S = 5.0
 BELL = "dicom_printer"
 """The channel on which PostgreSQL tells that something changed; it is no more than a doorbell."""
 
-_ASKED_EVERY_S = 5.0
+_ASKED_EVERY_S = 20.0
 _TURN_S = 1.0
 _EVENT = sa.insert(event)
 _CLOCK = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
