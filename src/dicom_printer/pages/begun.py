@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dicom_printer.errors import StepError
+from dicom_printer.errors import DocumentError, StepError
 
 FIRST = 1
 """The page that is begun with."""
@@ -86,12 +86,22 @@ class BegunPages:
         )
 
     def count(self, document: Path) -> int | None:
-        """Return how many pages a document has; None where it is not known, or has a fault."""
+        """Return how many pages a document has; None where it is not known.
+
+        Raises
+        ------
+        DocumentError
+            What is wrong with it, once: it shall not end another worker to say so again.
+        """
         with self._lock:
             begun = self._begun.get(document)
         try:
             return begun.count.result() if begun is not None else None
-        except (StepError, CancelledError):
+        except (StepError, CancelledError) as error:
+            with self._lock:
+                self._begun.pop(document, None)
+            if isinstance(error, DocumentError):
+                raise
             return None
 
     def take(self, document: Path, asked: tuple[object, ...]) -> Future[Any] | None:

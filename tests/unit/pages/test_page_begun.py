@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dicom_printer.errors import DocumentError
+from dicom_printer.errors import DocumentError, RenderError
 from dicom_printer.pages.begun import BegunPages
 
 A, B, C = Path("/a.pdf"), Path("/b.pdf"), Path("/c.pdf")
@@ -76,18 +76,38 @@ def test_of_too_many_the_oldest_is_dropped_and_not_rendered() -> None:
     assert pages.take(A, ()) is None
 
 
-@pytest.mark.parametrize("fails", ["count", "page"])
-def test_a_fault_of_the_document_is_said_when_it_is_asked_for(fails: str) -> None:
+def broken() -> int:
+    raise DocumentError("damaged", "print it again")
+
+
+def ended() -> int:
+    raise RenderError("a render worker ended")
+
+
+def test_a_document_that_cannot_be_counted_says_so_once() -> None:
     pages, later = BegunPages(2), Later()
-
-    def broken() -> int:
-        raise DocumentError("damaged", "print it again")
-
-    made = {"count": lambda: 1, "page": lambda: 1} | {fails: broken}
-    pages.begin(A, ("so",), later.submit, made["count"], made["page"])
+    pages.begin(A, (), later.submit, broken, lambda: 1)
     later.waiting[0]()
-    assert pages.count(A) == (None if fails == "count" else 1)
-    taken = pages.take(A, ("so",))
+    with pytest.raises(DocumentError):
+        pages.count(A)
+    assert pages.count(A) is None
+    assert pages.take(A, ()) is None
+
+
+def test_a_worker_that_ended_while_it_counted_costs_nothing() -> None:
+    pages, later = BegunPages(2), Later()
+    pages.begin(A, (), later.submit, ended, lambda: 1)
+    later.waiting[0]()
+    assert pages.count(A) is None
+    assert pages.take(A, ()) is None
+
+
+def test_a_fault_of_the_page_is_said_when_it_is_asked_for() -> None:
+    pages, later = BegunPages(2), Later()
+    pages.begin(A, (), later.submit, lambda: 1, broken)
+    later.waiting[0]()
+    assert pages.count(A) == 1
+    taken = pages.take(A, ())
     assert taken is not None
     with pytest.raises(DocumentError):
         taken.result()
