@@ -12,10 +12,13 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import sys
 import termios
 
 _LINES, _COLUMNS = 50, 120
+# Nothing is said for so long: it waits for an answer that is not here.
+_PATIENCE_S = 600.0
 # The first is apt's own progress: drawn elsewhere between "save the cursor" and "restore" it.
 _ESCAPES = re.compile(rb"\x1b7.*?\x1b8|\x1b\[[0-9;?]*[A-Za-z]|\x1b[78]")
 
@@ -43,6 +46,8 @@ def main() -> int:
 
 
 def _read(terminal: int) -> bytes:
+    if not select.select([terminal], [], [], _PATIENCE_S)[0]:
+        sys.exit("typed.py: it waits for an answer, or for ever")  # and its terminal is gone
     try:
         return os.read(terminal, 4096)
     except OSError:  # EIO: nobody has the other end any more
