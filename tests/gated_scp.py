@@ -31,7 +31,7 @@ class GatedSCP(ScriptedSCP):
 
     def wait(self) -> None:
         """Wait until the store has come that is not answered yet."""
-        assert self.reached.wait(30), f"store {self._held_back} did not come"
+        assert self.reached.wait(90), f"store {self._held_back} did not come"
 
     def abort(self) -> None:
         """Abort the association instead of giving the answer that was kept back."""

@@ -27,7 +27,7 @@ from typing import Any, Self
 
 from programs import require
 
-START_S = 30.0
+START_S = 60.0
 
 
 def free_port() -> int:

@@ -27,7 +27,7 @@ from dicom_printer.jobs.database import open_database, place
 from dicom_printer.jobs.store import Store
 from dicom_printer.spool import Spool
 
-START_S = 30.0
+START_S = 90.0
 T = TypeVar("T")
 _READY = b"serving the spool"
 
@@ -36,6 +36,14 @@ def several(config: str, database: str, node: str, lease: str = "60s") -> str:
     """Return a configuration with the settings of one of several nodes."""
     settings = f'database = "{database}"\nnode = "{node}"\nlease = "{lease}"\n'
     return config.replace("[service]\n", f"[service]\n{settings}", 1)
+
+
+def all_done(count: int) -> Callable[[list[dict[str, Any]]], bool]:
+    """Return a condition of `wait_until`: there are so many jobs, and all are done.
+
+    The number belongs to it: what was just handed over has no row yet, and is no job then.
+    """
+    return lambda jobs: len(jobs) == count and all(job["state"] == "done" for job in jobs)
 
 
 class RunningService:

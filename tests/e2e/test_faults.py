@@ -18,7 +18,7 @@ import pytest
 from failing_disk import FailingDisk
 from gated_scp import GatedSCP
 from real_peers import wait_until
-from running_service import RunningService
+from running_service import RunningService, all_done
 
 CONFIG = """
 [service]
@@ -67,10 +67,6 @@ def submit(service: RunningService, title: str, *, check: bool = True) -> Any:
     return service.cli("submit", "-p", "P", "-t", title, str(pdf), check=check)
 
 
-def all_done(jobs: list[dict[str, Any]]) -> bool:
-    return bool(jobs) and all(job["state"] == "done" for job in jobs)
-
-
 def states(service: RunningService) -> dict[str, str]:
     return {job["title"]: job["state"] for job in service.jobs()}
 
@@ -82,7 +78,7 @@ def begun(service: RunningService, scp: GatedSCP) -> None:
     """One job is done, one is at its third page when the service is killed."""
     service.start()
     submit(service, "done")
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     scp.hold_back(PAGES + 3)
     submit(service, "begun")
     scp.wait()
@@ -120,14 +116,14 @@ def test_database_that_knows_less_is_brought_up_to_date_at_start(
         harm(service.spool, copy)
         scp.gate.set()
         service.start()
-        service.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
+        service.wait_until(all_done(2))
         requests = scp.requests_by_uid()
         assert len(requests) == 2 * PAGES
         # The page that was on its way, and nothing that had been acknowledged.
         assert sum(requests.values()) == 2 * PAGES + 1
         # A file that was taken before comes again: it is the same print.
         shutil.copy(service.directory / "done.pdf", service.directory / "inbox" / "new.pdf")
-        service.wait_until(lambda jobs: len(jobs) == 3 and all_done(jobs))
+        service.wait_until(all_done(3))
 
 
 def test_database_damaged_while_the_service_runs(service: RunningService, scp: GatedSCP) -> None:
@@ -158,7 +154,7 @@ def test_database_damaged_while_the_service_runs(service: RunningService, scp: G
     assert "is damaged" in said
     assert re.search(r"rebuilt: [1-9]\d* done", said), said
     service.start()
-    service.wait_until(lambda jobs: len(jobs) == 2 + more and all_done(jobs))
+    service.wait_until(all_done(2 + more))
     assert len(scp.requests_by_uid()) == (2 + more) * PAGES
     assert sum(scp.requests_by_uid().values()) == (2 + more) * PAGES
 
@@ -168,7 +164,7 @@ def test_service_does_not_start_on_a_damaged_database(
 ) -> None:
     service.start()
     submit(service, "done")
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     assert service.terminate() == 0
     database = service.spool / "jobs.sqlite3"
     os.truncate(database, database.stat().st_size // 2)
@@ -176,7 +172,7 @@ def test_service_does_not_start_on_a_damaged_database(
     assert (done.returncode, "dicom-printer recover" in done.stderr) == (3, True), done.stderr
     service.cli("recover")
     service.start()
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     assert sum(scp.requests_by_uid().values()) == PAGES
 
 
@@ -192,14 +188,14 @@ def test_spool_restored_from_an_older_copy(
     older = tmp_path / "older"
     shutil.copytree(service.spool, older)
     service.start()
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     submit(service, "late")
-    service.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
+    service.wait_until(all_done(2))
     service.terminate()
     shutil.rmtree(service.spool)
     shutil.copytree(older, service.spool)
     service.start()
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     # What ended after the copy goes out again, under the same SOP Instance UIDs.
     assert states(service) == {"early": "done"}
     assert len(scp.requests_by_uid()) == 2 * PAGES
@@ -218,11 +214,11 @@ def test_row_without_its_directory_is_held_and_goes_on_when_it_is_back(
     place = service.spool / "jobs" / job["id"]
     shutil.move(place, tmp_path / "away")
     service.start()
-    (job,) = service.wait_until(lambda jobs: jobs[0]["state"] == "held")
+    (job,) = service.wait_until(lambda jobs: [job["state"] for job in jobs] == ["held"])
     assert job["reason"] == "spool damaged"
     shutil.move(tmp_path / "away", place)
     service.cli("retry", job["id"])
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
 
 
 # -- the disk --
@@ -251,7 +247,7 @@ def test_disk_that_takes_nothing_for_a_while(
         assert service.process is not None
         assert service.process.poll() is None
     # Nobody does anything: it goes on by itself.
-    service.wait_until(lambda jobs: len(jobs) == 3 and all_done(jobs), timeout=120)
+    service.wait_until(all_done(3), timeout=120)
     assert states(service) == {"done": "done", "begun": "done", "dropped": "done"}
     requests = scp.requests_by_uid()
     assert len(requests) == 3 * PAGES
@@ -295,7 +291,7 @@ def test_real_file_system_that_is_used_up(
         assert any(said in trouble for trouble in status["troubles"])
         assert not healthy(service)
         shutil.rmtree(used)
-        service.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs), timeout=120)
+        service.wait_until(all_done(2), timeout=120)
         assert len(scp.requests_by_uid()) == 2 * PAGES
         assert sum(scp.requests_by_uid().values()) <= 2 * PAGES + 1
         service.kill9()

@@ -166,5 +166,5 @@ def test_no_render_worker_outlives_a_service_that_was_killed(service: RunningSer
     workers = psutil.Process(service.process.pid).children(recursive=True)
     assert workers
     service.kill9()
-    _, alive = psutil.wait_procs(workers, timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=30)
     assert alive == []

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import documents
@@ -96,8 +97,12 @@ def test_200_files_at_once_and_one_written_slowly(
     titles = Counter(job["title"] for job in jobs)
     assert titles == Counter([*(str(number) for number in range(MANY)), "slow"])
     assert [job["pages"] for job in jobs if job["title"] == "slow"] == [2]
-    assert list(inbox.iterdir()) == []
+    wait_until(lambda: list(inbox.iterdir()) == [], "the removal of what was taken")
     assert len(scp.stores) == len(set(scp.stored_uids)) == MANY + 2
+
+
+def taken_but(inbox: Path, left: int) -> bool:
+    return len(list(inbox.iterdir())) <= left
 
 
 def test_kill_while_files_are_taken(
@@ -108,9 +113,8 @@ def test_kill_while_files_are_taken(
     for number in range(60):
         (tmp_path / f"{number}.pdf").rename(inbox / f"{number}.pdf")
     for left in (40, 20):
-        while len(list(inbox.iterdir())) > left:
-            assert service.process is not None and service.process.poll() is None
-            time.sleep(0.01)
+        wait_until(partial(taken_but, inbox, left), "files that are taken", 120)
+        assert service.process is not None and service.process.poll() is None
         service.kill9()
         service.start()
     jobs = service.wait_until(
@@ -147,7 +151,8 @@ def test_what_does_not_belong_there(
     left["part"].rename(inbox / "growing.pdf")  # finished now, so it goes at once
     service.wait_until(lambda jobs: [j["state"] for j in jobs] == ["done", "done"])
     assert {job["title"] for job in service.jobs()} == {"UPPER", "growing"}
-    assert {path.name for path in inbox.iterdir()} == {REJECTED, "Ward 3", ".hidden.pdf"}
+    stay = {REJECTED, "Ward 3", ".hidden.pdf"}
+    wait_until(lambda: {path.name for path in inbox.iterdir()} == stay, "the removal of the taken")
     assert {path.name for path in rejected.iterdir()} == {
         *unwanted, *(f"{name}.reason.txt" for name in unwanted)
     }  # fmt: skip
@@ -194,7 +199,7 @@ def test_scanner_that_gives_every_document_the_same_name(
         lambda jobs: len(jobs) >= 40 and all(job["state"] == "done" for job in jobs)
     )
     assert [job["title"] for job in jobs] == ["scan"] * 40
-    assert list(inbox.iterdir()) == []
+    wait_until(lambda: list(inbox.iterdir()) == [], "the removal of what was taken")
     assert len(set(scp.stored_uids)) == 40
 
 
@@ -207,5 +212,5 @@ def test_file_that_a_crash_left_under_its_hidden_name(
     service.wait_until(
         lambda jobs: [(j["title"], j["state"]) for j in jobs] == [("Befund", "done")]
     )
-    assert list(inbox.iterdir()) == []
+    wait_until(lambda: list(inbox.iterdir()) == [], "the removal of what was taken")
     assert len(scp.stores) == 1

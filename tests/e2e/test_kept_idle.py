@@ -16,7 +16,7 @@ from gated_scp import GatedSCP
 from jobs_made import commit
 from lines import deaf
 from real_peers import storescp, wait_until
-from running_service import RunningService
+from running_service import RunningService, all_done
 
 from dicom_printer.spool import Spool
 
@@ -73,11 +73,7 @@ def printed(service: RunningService, *titles: str) -> list[dict[str, Any]]:
     there = len(service.jobs())
     for title in titles:
         submit(service, title)
-    return service.wait_until(
-        lambda jobs: (
-            len(jobs) == there + len(titles) and all(job["state"] == "done" for job in jobs)
-        )
-    )
+    return service.wait_until(all_done(there + len(titles)))
 
 
 def assert_once(scp: GatedSCP, jobs: list[dict[str, Any]]) -> None:
@@ -152,7 +148,7 @@ def test_several_slots_whose_associations_all_died(scp: GatedSCP, tmp_path: Path
         submit(service, "beside")
         service.wait_until(lambda jobs: sum(job["state"] == "done" for job in jobs) == 1)
         scp.gate.set()
-        service.wait_until(lambda jobs: all(job["state"] == "done" for job in jobs))
+        service.wait_until(all_done(2))
         assert service.show(held)["state"] == "done"
         assert len(scp.open_associations()) == 2
         aborted(scp)

@@ -11,7 +11,7 @@ import pytest
 from gated_scp import GatedSCP
 from jobs_made import commit
 from real_peers import free_port, wait_until
-from running_service import RunningService
+from running_service import RunningService, all_done
 from scp import ScriptedSCP
 
 from dicom_printer.jobs.table import CRASHES_ALLOWED
@@ -101,10 +101,6 @@ def find(jobs: list[dict[str, Any]], job_id: str) -> dict[str, Any]:
     return next((job for job in jobs if job["id"] == job_id), {"state": "", "action": ""})
 
 
-def all_done(jobs: list[dict[str, Any]]) -> bool:
-    return all(job["state"] == "done" for job in jobs)
-
-
 def acknowledged(service: RunningService, job_id: str) -> list[str]:
     return [i["sop_instance_uid"] for i in service.show(job_id)["instances"]]
 
@@ -129,7 +125,7 @@ def test_kill_before_the_answer_to_store_k_of_7(
     scp.gate.set()
 
     service.start()
-    (job,) = service.wait_until(all_done)
+    (job,) = service.wait_until(all_done(1))
     assert (job["pages"], job["accepted"]) == (7, 7)
     requests = scp.requests_by_uid()
     assert len(requests) == 7
@@ -145,7 +141,7 @@ def test_kill_before_there_is_a_row(service: RunningService, scp: GatedSCP) -> N
     assert service.jobs() == []
 
     service.start()
-    jobs = service.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
+    jobs = service.wait_until(all_done(2))
     assert {job["id"] for job in jobs} == {committed, adopted}
     assert sorted(scp.requests_by_uid().values()) == [1] * 6
     assert list((service.spool / INCOMING).iterdir()) == []
@@ -156,7 +152,7 @@ def test_kill_with_a_job_in_every_state(
 ) -> None:
     with ScriptedSCP(port=ports["stranger"], reject=(1, 1, 7)) as stranger:
         done = submit(service, "done")
-        service.wait_until(all_done)
+        service.wait_until(all_done(1))
         held = submit(service, "held", printer="Stranger")
         scp.hold_back(5)
         storing = submit(service, "storing")
@@ -173,7 +169,7 @@ def test_kill_with_a_job_in_every_state(
         parsing = submit(service, "parsing")
         service.wait_until(lambda jobs: find(jobs, parsing)["state"] == "running")
         service.kill9()
-        _, alive = psutil.wait_procs(workers, timeout=10)
+        _, alive = psutil.wait_procs(workers, timeout=30)
         assert alive == [], "render workers outlived the service"
         jobs = service.jobs()
         # the suspended one may have been at its next attempt
@@ -185,11 +181,13 @@ def test_kill_with_a_job_in_every_state(
 
         with ScriptedSCP(port=ports["off"]) as off:
             service.start()
-            jobs = service.wait_until(lambda jobs: all_done([j for j in jobs if j["id"] != held]))
+            jobs = service.wait_until(
+                lambda jobs: all_done(5)([j for j in jobs if j["id"] != held])
+            )
             assert find(jobs, held)["state"] == "held"
             stranger.reject = None
             service.cli("retry", held)
-            service.wait_until(all_done)
+            service.wait_until(all_done(6))
     sent = scp.requests_by_uid()
     again = acknowledged(service, storing)[1]
     assert sent.pop(again) == 2
@@ -221,7 +219,7 @@ def test_sigterm_completes_what_was_begun_and_begins_nothing(
     assert find(service.jobs(), late)["attempt"] == 0
 
     service.start()
-    service.wait_until(all_done)
+    service.wait_until(all_done(3))
     assert sorted(scp.requests_by_uid().values()) == [1] * 9
 
 
@@ -244,7 +242,7 @@ def test_second_sigterm_puts_the_job_back_between_pages(
     assert 2 <= job["accepted"] == len(scp.stores) < 12
 
     service.start()
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     assert sorted(scp.requests_by_uid().values()) == [1] * 12
     assert len(acknowledged(service, job_id)) == 12
 
@@ -261,7 +259,7 @@ def test_kill_of_the_render_workers_costs_nothing_but_an_attempt(
     scp.gate.set()
     for worker in workers:
         worker.send_signal(signal.SIGKILL)
-    (job,) = service.wait_until(all_done)
+    (job,) = service.wait_until(all_done(1))
     assert job["attempt"] == 2
     assert sorted(scp.requests_by_uid().values()) == [1] * 12
     assert not {worker.pid for worker in workers} & {w.pid for w in render_workers(service)}
@@ -278,7 +276,7 @@ def test_job_that_kills_the_service_again_and_again_is_held(
         scp.gate.set()
         scp.hold_back(crash + 1)
         service.start()
-    (job,) = service.wait_until(lambda jobs: jobs[0]["state"] == "held", timeout=10)
+    (job,) = service.wait_until(lambda jobs: [job["state"] for job in jobs] == ["held"])
     assert job["reason"] == "service died"
     assert f"{CRASHES_ALLOWED} times" in job["error"]
     assert "dicom-printer retry" in job["error"]
@@ -287,7 +285,7 @@ def test_job_that_kills_the_service_again_and_again_is_held(
     other = submit(service, "other")
     service.wait_until(lambda jobs: find(jobs, other)["state"] == "done")
     service.cli("retry", killer)
-    service.wait_until(all_done)
+    service.wait_until(all_done(2))
 
 
 def test_crashes_between_which_pages_arrived_are_not_held_against_the_job(
@@ -303,5 +301,5 @@ def test_crashes_between_which_pages_arrived_are_not_held_against_the_job(
         scp.hold_back(2 + 2 * crash)
         service.start()
     scp.gate.set()
-    service.wait_until(all_done)
+    service.wait_until(all_done(1))
     assert len(scp.requests_by_uid()) == 5

@@ -70,7 +70,7 @@ def test_killed_behind_the_request_to_print_the_job_is_held(
     service: RunningService, printer: ScriptedPrinter
 ) -> None:
     killed_at(service, printer, "N-ACTION film box 1")
-    (job,) = service.wait_until(lambda jobs: jobs[0]["state"] == "held")
+    (job,) = service.wait_until(lambda jobs: [job["state"] for job in jobs] == ["held"])
     assert job["reason"] == "outcome unknown"
     assert "film 1 (page 1)" in job["error"]
     assert printer.messages.count("N-ACTION film box") == 1

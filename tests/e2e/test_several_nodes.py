@@ -12,7 +12,7 @@ from gated_scp import GatedSCP
 from jobs_made import commit
 from postgres import Postgres
 from real_peers import wait_until
-from running_service import RunningService, several
+from running_service import RunningService, all_done, several
 
 from dicom_printer.spool import INCOMING, JOBS, Spool
 
@@ -76,10 +76,6 @@ def submit(service: RunningService, title: str, pages: int = 3) -> str:
     return commit(Spool(service.spool), pdf.read_bytes(), title=title, printer="P").id
 
 
-def all_done(jobs: list[dict[str, object]]) -> bool:
-    return bool(jobs) and all(job["state"] == "done" for job in jobs)
-
-
 def tell(service: RunningService, number: signal.Signals) -> None:
     assert service.process is not None
     service.process.send_signal(number)
@@ -96,7 +92,7 @@ def test_a_killed_node_is_taken_over_within_the_lease(
     a.kill9()
     acknowledged = {i["sop_instance_uid"] for i in b.show(job_id)["instances"]}
     scp.gate.set()
-    b.wait_until(all_done)
+    b.wait_until(all_done(1))
     requests = scp.requests_by_uid()
     assert len(requests) == 5
     assert len(acknowledged) == 2
@@ -114,7 +110,7 @@ def test_what_an_idle_node_had_taken_out_of_incoming_when_it_was_killed_goes_on(
 ) -> None:
     a, b = node("a"), node("b")
     submit(a, "first", pages=1)
-    b.wait_until(all_done)  # both are through with what they look for at their start
+    b.wait_until(all_done(1))  # both are through with what they look for at their start
     a.kill9()
     elsewhere = Spool(a.directory / "elsewhere")
     elsewhere.create()
@@ -122,7 +118,7 @@ def test_what_an_idle_node_had_taken_out_of_incoming_when_it_was_killed_goes_on(
     job_id = commit(elsewhere, pdf.read_bytes(), printer="P").id
     # its last act, before the row
     (elsewhere.root / INCOMING / job_id).rename(a.spool / JOBS / job_id)
-    b.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
+    b.wait_until(all_done(2))
 
 
 def test_a_paused_node_that_wakes_up_writes_nothing(
@@ -135,7 +131,7 @@ def test_a_paused_node_that_wakes_up_writes_nothing(
     b = node("b")
     tell(a, signal.SIGSTOP)
     scp.gate.set()
-    b.wait_until(all_done)
+    b.wait_until(all_done(1))
     before = b.show(job_id)
     tell(a, signal.SIGCONT)
     wait_until(lambda: "was taken from this node's worker" in a.tail(), "its word")
@@ -145,7 +141,7 @@ def test_a_paused_node_that_wakes_up_writes_nothing(
     assert sorted(i["page"] for i in after["instances"]) == [1, 2, 3, 4]
     assert len(scp.requests_by_uid()) == 4
     submit(b, "another")
-    b.wait_until(lambda jobs: len(jobs) == 2 and all_done(jobs))
+    b.wait_until(all_done(2))
 
 
 def test_three_nodes_keep_the_limit_and_drop_nothing(
@@ -158,7 +154,9 @@ def test_three_nodes_keep_the_limit_and_drop_nothing(
     for number in range(6):
         target = nodes[0].directory / "inbox" / f"scan {number}.pdf"
         documents.report(target, 1)
-    jobs = nodes[1].wait_until(lambda jobs: len(jobs) >= 18 and all_done(jobs), timeout=120)
+    jobs = nodes[1].wait_until(
+        lambda jobs: len(jobs) >= 18 and all_done(len(jobs))(jobs), timeout=120
+    )
     assert len(jobs) == 18, "a file or a document became two jobs"
     assert sorted(scp.requests_by_uid().values()) == [1] * (12 * 2 + 6)
     assert scp.max_simultaneous == 1
@@ -186,7 +184,7 @@ def test_the_database_comes_and_goes(tmp_path: Path, scp: GatedSCP) -> None:
             down = service.cli("jobs", check=False)
             assert (down.returncode, "see that PostgreSQL runs" in down.stderr) == (3, True)
             server.start()
-            service.wait_until(all_done)
+            service.wait_until(all_done(1))
             service.terminate()
             server.stop()
             with pytest.raises(AssertionError, match="see that PostgreSQL runs"):

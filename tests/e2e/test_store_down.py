@@ -157,7 +157,7 @@ def test_retry_by_a_person_sends_at_once(tmp_path: Path) -> None:
         with scp:
             service.cli("retry", ids[1])
             # it is the first to learn that the remote is there again, and lets the others come
-            service.wait_until(lambda jobs: states(jobs) == {"done"}, timeout=20)
+            service.wait_until(lambda jobs: states(jobs) == {"done"})
         assert len(set(scp.stored_uids)) == len(scp.stores) == 3
 
 

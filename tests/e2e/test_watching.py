@@ -15,7 +15,7 @@ from typing import Self
 import documents
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from running_service import RunningService
+from running_service import RunningService, all_done
 from scp import ScriptedSCP
 
 HANGS_S = 3.0
@@ -154,7 +154,7 @@ def test_a_busy_dispatcher_feeds_the_watchdog_and_a_hung_one_does_not(tmp_path: 
             if not any(rest in text for text in told):  # said once, when it comes to be so
                 told.append(systemd.wait_for(rest))
             assert not any(job["id"][:8] in text for job in service.jobs() for text in told)
-            service.wait_until(lambda jobs: {job["state"] for job in jobs} == {"done"})
+            service.wait_until(all_done(4))
             # Whoever holds the job table's lock makes the next writer wait: the dispatcher,
             # as soon as there is a job to claim.
             with sqlite3.connect(service.spool / "jobs.sqlite3", isolation_level=None) as other:

@@ -18,7 +18,7 @@ from film_peers import dcmprscp
 from find_peers import wlmscpfs, worklist_entry, write_entries
 from programs import require
 from real_peers import orthanc
-from running_service import RunningService
+from running_service import RunningService, all_done
 
 from dicom_printer import queues
 from dicom_printer.demo.cupsd import PrivateCups
@@ -99,7 +99,7 @@ def test_from_the_print_dialog_to_archive_and_film(
         queues.install(Queue("DICOM_Printer", "", "", (), spool), str(private_cups.socket))
         document = documents.report(tmp_path / "report.pdf", pages=3)
         private_cups.lp("-d", "DICOM_Printer", "-t", "Report ACC20261A", str(document))
-        (job,) = service.wait_until(lambda jobs: bool(jobs) and jobs[0]["state"] == "done")
+        (job,) = service.wait_until(all_done(1))
         assert (job["pages"], job["accepted"]) == (3, 3)
 
         received = sorted(

@@ -105,8 +105,8 @@ def test_hostile(operation: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         wrong = dict(zip((case.name for case in cases), pool.map(ended, cases), strict=True))
     assert {name: said for name, said in wrong.items() if said} == {}
-    wait_until(lambda: set(threading.enumerate()) <= threads, "the end of every thread", 5)
-    wait_until(lambda: open_files() <= files, "the end of every socket", 5)
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the end of every thread")
+    wait_until(lambda: open_files() <= files, "the end of every socket")
 
 
 def test_there_are_enough() -> None:
