@@ -125,16 +125,22 @@ def dataset(
     ds.update(_common(job_id, variant, created, json.dumps(dict(attributes))))
     ds.add_new("SOPInstanceUID", "UI", UID(instance))
     ds.add_new("InstanceNumber", "IS", instance_number)
-    ds.file_meta = _file_meta(SOP_CLASS, UID(instance))
+    ds.file_meta = file_meta(SOP_CLASS, UID(instance))
     if spacing_mm is not None:
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
-        spacing = [format_number_as_ds(float(spacing_mm))] * 2
-        ds.add_new("NominalScannedPixelSpacing", "DS", spacing)
+        ds.update(_spaced(float(spacing_mm)))
     if isinstance(image, Frame):
         _describe(ds, image.shape, image.bits, page_number)
     else:
         _add_pixels(ds, image, page_number)
+    return ds
+
+
+@functools.lru_cache(maxsize=8)
+def _spaced(spacing_mm: float) -> Dataset:
+    ds = Dataset()
+    ds.NominalScannedPixelSpacing = [format_number_as_ds(spacing_mm)] * 2
     return ds
 
 
@@ -191,15 +197,24 @@ def composite(
     ds.SpecificCharacterSet = character_set(
         [*ours, *(text for value in stated.values() for text in texts(value))]
     )
-    ds.file_meta = _file_meta(sop_class, ds.SOPInstanceUID)
+    ds.file_meta = file_meta(sop_class, ds.SOPInstanceUID)
     return ds
 
 
-def _file_meta(sop_class: str, sop_instance_uid: UID) -> FileMetaDataset:
+def file_meta(
+    sop_class: str, sop_instance_uid: UID, syntax: str = ExplicitVRLittleEndian
+) -> FileMetaDataset:
+    """Return the file meta information of an instance (PS3.10 section 7.1), as far as is known."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = sop_instance_uid
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.update(_of_class(sop_class, syntax))
+    meta.add_new("MediaStorageSOPInstanceUID", "UI", sop_instance_uid)
+    return meta
+
+
+@functools.lru_cache(maxsize=8)
+def _of_class(sop_class: str, syntax: str) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = UID(sop_class), UID(syntax)
     return meta
 
 

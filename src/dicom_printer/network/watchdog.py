@@ -99,12 +99,12 @@ class Watchdog:
         self._moved = time.monotonic()
         self._end = self._moved + limit_s
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        self._biting: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         self._association.bind(evt.EVT_DATA_SENT, self._touch)
         self._association.bind(evt.EVT_DATA_RECV, self._touch)
-        self._thread.start()
+        _CLOCK.add(self)
         return self
 
     def __exit__(
@@ -113,8 +113,10 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        _CLOCK.remove(self)
         self._over.set()
-        self._thread.join()
+        if self._biting is not None:
+            self._biting.join()
         self._association.unbind(evt.EVT_DATA_SENT, self._touch)
         self._association.unbind(evt.EVT_DATA_RECV, self._touch)
 
@@ -126,14 +128,14 @@ class Watchdog:
         """Count something else as a movement."""
         self._moved = time.monotonic()
 
-    def _watch(self) -> None:
-        while not self._over.wait(max(0.0, self._due() - time.monotonic())):
-            if time.monotonic() >= self._due():
-                self._bite()
-                return
-
-    def _due(self) -> float:
+    def due(self) -> float:
+        """Return when the association is to be ended, if nothing moves until then."""
         return min(self._moved + self._timeout_s, self._end)
+
+    def bite(self) -> None:
+        """End the association, in a thread of its own: that takes up to a second."""
+        self._biting = threading.Thread(target=self._bite, name="watchdog", daemon=True)
+        self._biting.start()
 
     def _bite(self) -> None:
         """A-ABORT, then the end of the connection, then wake up whoever waits."""
@@ -152,3 +154,42 @@ class Watchdog:
         raw._is_paused = True
         raw.dimse.msg_queue.put((None, None))
         raw.dul.to_user_queue.put(A_ABORT())  # who waits for the answer to a release
+
+
+class _Clock:
+    """One thread for all watchdogs, asleep until the first of them is due.
+
+    A thread for each would be started and ended with every page.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watchdogs: set[Watchdog] = set()
+        self._wakes = math.inf
+        self._thread: threading.Thread | None = None
+
+    def add(self, watchdog: Watchdog) -> None:
+        with self._changed:
+            self._watchdogs.add(watchdog)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
+                self._thread.start()
+            if watchdog.due() < self._wakes:
+                self._changed.notify()
+
+    def remove(self, watchdog: Watchdog) -> None:
+        with self._changed:
+            self._watchdogs.discard(watchdog)
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for watchdog in [each for each in self._watchdogs if each.due() <= now]:
+                    self._watchdogs.remove(watchdog)
+                    watchdog.bite()
+                self._wakes = min((each.due() for each in self._watchdogs), default=math.inf)
+                self._changed.wait(min(self._wakes - now, threading.TIMEOUT_MAX))
+
+
+_CLOCK = _Clock()
