@@ -129,18 +129,12 @@ def dataset(
     if spacing_mm is not None:
         # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
         # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
-        ds.update(_spaced(float(spacing_mm)))
+        spacing = [format_number_as_ds(float(spacing_mm))] * 2
+        ds.add_new("NominalScannedPixelSpacing", "DS", spacing)
     if isinstance(image, Frame):
         _describe(ds, image.shape, image.bits, page_number)
     else:
         _add_pixels(ds, image, page_number)
-    return ds
-
-
-@functools.lru_cache(maxsize=8)
-def _spaced(spacing_mm: float) -> Dataset:
-    ds = Dataset()
-    ds.NominalScannedPixelSpacing = [format_number_as_ds(spacing_mm)] * 2
     return ds
 
 
