@@ -92,13 +92,13 @@ class Workflow:
         """Begin with a job's next step before the job can be claimed, as far as that goes.
 
         Nothing comes of it but a head start; what is wrong is said when the job has its turn.
+        This is the dispatcher: no code and no expression of the site's may keep it, or end it.
         """
+        if raw.get("action") not in actions.ACTIONS or raw.get("when"):
+            return
         try:
             ticket = self.spool.ticket(job_id)
-            values = placeholders.values(ticket, attributes)
-            if not _wanted(_common(raw), values):
-                return
-            action, step = _prepared(raw, values)
+            action, step = _prepared(raw, placeholders.values(ticket, attributes))
         except (StepError, TicketError, SpoolError):
             return
         if begin := getattr(action, "begin", None):

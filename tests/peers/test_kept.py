@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import documents
+import numpy as np
 import pytest
 from gated_scp import GatedSCP
 from lines import deaf
@@ -19,9 +23,11 @@ from real_peers import wait_until
 from scripted_job import FakeRunning, job
 
 from dicom_printer.actions import Job, store
+from dicom_printer.capture import dataset
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import NoAnswerError
 from dicom_printer.kept import Kept
+from dicom_printer.network import SECONDARY_CAPTURE, UNCOMPRESSED, opened
 from dicom_printer.pages import Renderer
 
 STEP = store.Settings.model_validate({"action": "store", "remote": "pacs", "dpi": 50})
@@ -279,3 +285,29 @@ def test_several_nodes_keep_nothing(scp: GatedSCP, renderer: Renderer, tmp_path:
     jobs = Jobs(scp, renderer, tmp_path, Kept(keeps=False))
     store.run(STEP, jobs.job())
     wait_until(lambda: not scp.is_busy, "the release")
+
+
+def test_one_whose_peer_pauses_in_reading_is_not_taken_for_dead() -> None:
+    """Its system acknowledges, but has no room for more: that is a busy store, no lost line."""
+
+    def pausing(line: Line) -> None:
+        line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        line.negotiate()
+        line.answer(line.request())
+        time.sleep(
+            4
+        )  # longer than it is waited for an acknowledgement, shorter than for the answer
+        line.serve()
+
+    timeouts = {"association_timeout": 6, "dimse_timeout": 6}
+    with RawPeer(pausing) as peer:
+        remote = Remote(name="pacs", ae_title="RAW", host="127.0.0.1", port=peer.port)
+        association = opened(
+            remote.model_copy(update=timeouts), [(SECONDARY_CAPTURE, UNCOMPRESSED)]
+        )
+        pixels = np.zeros((2500, 2500), np.uint8)
+        ds = dataset("job", 1, 1, pixels, None, {}, created=datetime.now().astimezone())
+        assert association.store(ds) == 0
+        association.take_over()
+        assert association.store(ds) == 0
+        association.close()

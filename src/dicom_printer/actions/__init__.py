@@ -2,9 +2,10 @@
 
 An action is a module with two names: ``Settings``, a model of the step's keys derived
 from :class:`~dicom_printer.config.Step` (or ``RemoteStep``, where it talks to a remote),
-and ``run(step, job)``. It may have a third, ``begin(step, ticket, document, renderer)``: called
-while the job still waits for its remote, so that it finds done what takes long. Nothing may come
-of it that anybody sees, for the job may be held or cancelled yet.
+and ``run(step, job)``. One of this package may have a third, ``begin(step, ticket, document,
+renderer)``: called by the dispatcher while the job still waits for its remote, so that it finds
+done what takes long. It returns at once, and nothing may come of it that anybody sees, for the job
+may be held or cancelled yet.
 
 To add one: write ``actions/NAME.py``, name it in :data:`ACTIONS`, test it. A package of its own
 registers the module under the entry-point group ``dicom_printer.actions``; it is loaded only where

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from pydicom import Dataset
 from pynetdicom import _config
@@ -23,7 +23,7 @@ from dicom_printer.network import (
     tls,
 )  # fmt: skip
 from dicom_printer.network.encoding import Encoder
-from dicom_printer.network.sockets import give_up_unheard
+from dicom_printer.network.sockets import given_up_unheard
 from dicom_printer.network.syntaxes import (
     UNCOMPRESSED,
     VERIFICATION,
@@ -85,8 +85,6 @@ class Association:
     def take_over(self) -> None:
         """Go on with it for another job, until whose first answer the peer may be gone."""
         self.reused = True
-        limit_s = min(self.remote.association_timeout, self.remote.dimse_timeout / 2)
-        give_up_unheard(self._raw, limit_s)
 
     def store(self, ds: Dataset) -> int:
         """Store an instance (C-STORE, PS3.4 Annex B).
@@ -163,7 +161,11 @@ class Association:
             raise self.failure(name, None)
         self._in_doubt = True
         timeout_s = self.remote.dimse_timeout
-        with Watchdog(self._raw, timeout_s, patience_s(timeout_s, size), own_data) as watchdog:
+        limit_s = min(self.remote.association_timeout, timeout_s / 2)
+        with (
+            Watchdog(self._raw, timeout_s, patience_s(timeout_s, size), own_data) as watchdog,
+            given_up_unheard(self._raw, limit_s) if self.reused else nullcontext(),
+        ):
             try:
                 answer = send()
             except RuntimeError:  # pynetdicom's word for: the association has just gone
@@ -173,8 +175,6 @@ class Association:
         status = int(answer.Status)
         if (error := judge(self.remote, name, status)) is not None:
             raise error
-        if self.reused:
-            give_up_unheard(self._raw, 0)
         self._in_doubt = self.reused = False
         self._has_answered = True
         return status

@@ -81,9 +81,11 @@ def _written(element: DataElement, syntax: UID, characters: str | list[str] | No
 def _bulk(element: DataElement, syntax: UID) -> tuple[bytes, ...]:
     """Return an element whose value is bytes, around the value itself (PS3.5 section 7.1)."""
     empty = DataElement(element.tag, element.VR, b"")
-    length = 0xFFFFFFFF if element.is_undefined_length else len(element.value)
+    length, end = len(element.value), b""
+    if element.is_undefined_length:
+        length, end = 0xFFFFFFFF, b"\xfe\xff\xdd\xe0\0\0\0\0"
+    elif length % 2:  # every value is of even length
+        length, end = length + 1, b"\0"
     # the length is the last of what stands before the value, for OB and OW always 4 bytes
     packed = struct.pack("<L" if syntax.is_little_endian else ">L", length)
-    head = _written(empty, syntax, None)[:-4] + packed
-    end = b"\xfe\xff\xdd\xe0\0\0\0\0" if element.is_undefined_length else b""
-    return head, element.value, end
+    return _written(empty, syntax, None)[:-4] + packed, element.value, end

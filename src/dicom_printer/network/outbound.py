@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -30,8 +30,6 @@ _P_DATA_TF = 0x04
 _HEADER = struct.Struct(">BxLLBB")
 """Of a P-DATA-TF with one value: type, length; length, context, control (PS3.8 9.3.5, E.2)."""
 _COMMAND, _LAST = 0x01, 0x02
-
-_dt_1 = fsm.DT_1
 
 
 class _Together(P_DATA):
@@ -114,17 +112,22 @@ def has_data(sent: bytes) -> bool:
     return False
 
 
-def _send_together(dul: DULServiceProvider) -> str:
-    """Do action DT-1 (PS3.8 Table 9-7): send P-DATA-TF, however many."""
-    if not isinstance(dul.to_provider_queue.queue[0], _Together):
-        return _dt_1(dul)
-    request: Any = dul.to_provider_queue.get(block=False)
-    if dul.socket is not None:
-        dul.socket.send(request.pdus)
-    return "Sta6"
+def _in_place_of(action: Callable[..., str], state: str) -> Callable[..., str]:
+    """Return an action of the state machine that sends P-DATA-TF, however many."""
+
+    def send_together(dul: DULServiceProvider) -> str:
+        if not isinstance(dul.to_provider_queue.queue[0], _Together):
+            return action(dul)
+        request: Any = dul.to_provider_queue.get(block=False)
+        if dul.socket is not None:
+            dul.socket.send(request.pdus)
+        return state
+
+    return send_together
 
 
 def apply() -> None:
-    """Put this in place of what pynetdicom does; twice is once."""
-    what, _, state = fsm.ACTIONS["DT-1"]
-    fsm.ACTIONS["DT-1"] = (what, _send_together, state)
+    """Put this in place of what pynetdicom does (PS3.8 Tables 9-7 and 9-8); twice is once."""
+    for name, action in (("DT-1", fsm.DT_1), ("AR-7", fsm.AR_7)):
+        what, _, state = fsm.ACTIONS[name]
+        fsm.ACTIONS[name] = (what, _in_place_of(action, str(state)), state)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +15,10 @@ from pynetdicom.association import Association
 
 END_S = 5.0
 """The threads of an association end within milliseconds, once its socket is shut."""
+
+_TCP_INFO_BYTES = 192
+_BYTES_ACKED = 120
+"""Where tcpi_bytes_acked stands in Linux' struct tcp_info."""
 
 
 class NegotiationLimit:
@@ -90,18 +96,50 @@ def hurry(event: evt.Event) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def give_up_unheard(raw: Association, seconds: float) -> None:
-    """End the connection where what is sent stays unacknowledged for so long (RFC 5482).
+@contextmanager
+def given_up_unheard(raw: Association, seconds: float) -> Iterator[None]:
+    """For a block, end the connection where nothing that is sent is acknowledged for so long.
 
-    A peer whose machine or line is gone does not even acknowledge; the system itself gives
-    it 15 minutes, as it does with 0 seconds.
+    A peer whose machine or line is gone does not even acknowledge; the system itself gives it
+    15 minutes. Its limit (RFC 5482) would also end a peer that only pauses in reading, so it
+    is taken back where half the time has brought an acknowledgement.
     """
+    before = acknowledged(raw)
+
+    def look() -> None:
+        if acknowledged(raw) > before:
+            _limit_unheard(raw, 0)
+
+    timer = threading.Timer(seconds / 2, look)
+    timer.daemon = True
+    _limit_unheard(raw, seconds)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        _limit_unheard(raw, 0)
+
+
+def _limit_unheard(raw: Association, seconds: float) -> None:
     wrapped = raw.dul.socket
     if wrapped is not None and wrapped.socket is not None:
         # it may be closed meanwhile, which whoever uses it next learns by itself
         with suppress(OSError):
             limit_ms = int(seconds * 1000)
             wrapped.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+
+
+def acknowledged(raw: Association) -> int:
+    """Return how many bytes the peer's system has acknowledged on this connection."""
+    wrapped = raw.dul.socket
+    if wrapped is None or wrapped.socket is None:
+        return 0
+    with suppress(OSError):
+        found = wrapped.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        return int.from_bytes(found[_BYTES_ACKED : _BYTES_ACKED + 8], sys.byteorder)
+    return 0
 
 
 def _socket(event: evt.Event) -> socket.socket | None:

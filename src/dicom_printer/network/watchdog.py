@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import threading
 import time
@@ -24,6 +25,9 @@ GRACE_S = 1.0
 SLOWEST_BYTES_S = 8192
 """What is sent may take so long: the speed of an ISDN line. A peer that reads slower than that,
 however steadily, would keep an association for days."""
+
+_AGAIN_S = 0.1
+"""After so long it is tried again where no thread could be had to bite."""
 
 Counts = Callable[[evt.Event], bool]
 """Tells whether data that was sent or received is a movement."""
@@ -132,10 +136,18 @@ class Watchdog:
         """Return when the association is to be ended, if nothing moves until then."""
         return min(self._moved + self._timeout_s, self._end)
 
-    def bite(self) -> None:
-        """End the association, in a thread of its own: that takes up to a second."""
-        self._biting = threading.Thread(target=self._bite, name="watchdog", daemon=True)
-        self._biting.start()
+    def bite(self) -> bool:
+        """End the association, in a thread of its own: that takes up to a second.
+
+        False where no thread is to be had just now.
+        """
+        thread = threading.Thread(target=self._bite, name="watchdog", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._biting = thread
+        return True
 
     def _bite(self) -> None:
         """A-ABORT, then the end of the connection, then wake up whoever waits."""
@@ -170,10 +182,11 @@ class _Clock:
 
     def add(self, watchdog: Watchdog) -> None:
         with self._changed:
-            self._watchdogs.add(watchdog)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._watchdogs.add(watchdog)
             if watchdog.due() < self._wakes:
                 self._changed.notify()
 
@@ -185,11 +198,15 @@ class _Clock:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for watchdog in [each for each in self._watchdogs if each.due() <= now]:
-                    self._watchdogs.remove(watchdog)
-                    watchdog.bite()
+                due = [each for each in self._watchdogs if each.due() <= now]
+                bitten = {each for each in due if each.bite()}
+                self._watchdogs -= bitten
                 self._wakes = min((each.due() for each in self._watchdogs), default=math.inf)
-                self._changed.wait(min(self._wakes - now, threading.TIMEOUT_MAX))
+                least = 0.0 if len(bitten) == len(due) else _AGAIN_S
+                wait = max(self._wakes - now, least)
+                self._changed.wait(min(wait, threading.TIMEOUT_MAX))
 
 
 _CLOCK = _Clock()
+# Of all threads, a child process has only the one that forked; a lock may be held for ever.
+os.register_at_fork(after_in_child=_CLOCK.__init__)  # type: ignore[misc]

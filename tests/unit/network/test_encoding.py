@@ -82,6 +82,13 @@ def test_sequences_and_values_whose_vr_depends_on_others() -> None:
     assert made.ProcedureCodeSequence[0].CodeMeaning == "Übersicht"
 
 
+def test_a_long_value_is_of_even_length() -> None:
+    ds = page(1)
+    ds.add_new("EncapsulatedDocument", "OB", b"x" * 20_001)
+    for syntax in UNCOMPRESSED:
+        assert Encoder().encoded(ds, syntax) == by_the_library(ds, syntax)
+
+
 def test_what_cannot_be_encoded_is_said_without_the_value() -> None:
     ds = page(1)
     ds.add_new("InstanceNumber", "IS", 1)

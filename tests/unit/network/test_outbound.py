@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import queue
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydicom.uid import UID
+from pynetdicom import fsm
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import P_DATA_TF
@@ -77,3 +79,16 @@ def test_a_part_of_a_data_set_is_told_from_a_command(monkeypatch: pytest.MonkeyP
     commands = [each for each in pdus(b"".join(small)) if each[11] & 1]
     assert len(commands) > 1
     assert not outbound.has_data(b"".join(commands))
+
+
+@pytest.mark.parametrize("action", ["DT-1", "AR-7"])
+def test_together_is_what_it_is_while_the_peer_releases_too(action: str) -> None:
+    out: list[bytes] = []
+    waiting: queue.Queue[Any] = queue.Queue()
+    waiting.put(outbound._Together(b"the PDUs"))
+    dul: Any = SimpleNamespace(to_provider_queue=waiting, socket=SimpleNamespace(send=out.append))
+    outbound.apply()
+    _, act, state = fsm.ACTIONS[action]
+    assert act(dul) == state
+    assert out == [b"the PDUs"]
+    assert waiting.empty()
