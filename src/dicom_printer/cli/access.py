@@ -95,13 +95,16 @@ def looking(args: argparse.Namespace) -> Iterator[Looking]:
     SpoolError
         Where it cannot be read.
     """
-    found = known.kept(args.config)
-    is_new = found is None
+    # Read once, and while we are root: the spool's owner may be somebody who must not.
+    read = configuration.read(args.config)
+    digest = known.digest(args.config, read[0])
+    found, config = known.kept(args.config, *read), None
     if found is None:
-        found = known.of(configuration.load(args.config))
+        config = configuration.checked(args.config, *read)
+        found = known.of(config)
     spool = spool_of(found.spool)
-    if is_new:
-        known.keep(args.config, found)
+    if config is not None:
+        known.keep(found, digest)
     if found.embedded:
         try:
             with embedded(spool.database) as reader:
@@ -110,7 +113,7 @@ def looking(args: argparse.Namespace) -> Iterator[Looking]:
                     return
         except sqlite3.Error as error:
             raise SpoolError(f"the job table cannot be used: {error}", _cure(error)) from None
-    with job_table(configuration.load(args.config), spool) as store:
+    with job_table(config or configuration.checked(args.config, *read), spool) as store:
         yield Looking(found, spool, store)
 
 

@@ -10,17 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicom_printer import __version__
-from dicom_printer.config import read
 
 if TYPE_CHECKING:
-    from dicom_printer.config import Config
+    from dicom_printer.config import Config, Mistake
 
 NAME = "configuration.json"
 _FORM = 1
@@ -73,15 +72,16 @@ def of(config: Config) -> Known:
     )
 
 
-def kept(path: Path) -> Known | None:
-    """Return what is kept of the configuration in `path`; None where it has to be checked.
+def kept(path: Path, tables: dict[str, Any], mistakes: Sequence[Mistake]) -> Known | None:
+    """Return what is kept of a configuration; None where it has to be checked.
 
-    Raises
-    ------
-    ConfigError
-        Where there is no such file, or it is not TOML.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    tables, mistakes
+        What :func:`~dicom_printer.config.read` returned of it.
     """
-    tables, mistakes = read(path)
     service = tables.get("service")
     spool = service.get("spool") if isinstance(service, dict) else None
     if mistakes or not isinstance(spool, str) or "\0" in spool:
@@ -92,23 +92,44 @@ def kept(path: Path) -> Known | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(root / NAME, flags), "rb") as file:
             found = json.loads(file.read(_MOST))
-        if found["digest"] != _digest(path, tables):
+        if found["digest"] != digest(path, tables):
             return None
         remotes = {name: Remote(**remote) for name, remote in found["remotes"].items()}
-        return Known(root, found["min_free"], True, remotes, found["printers"])
+        made = Known(root, found["min_free"], True, remotes, found["printers"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+    return made if _is_typed(made) else None
 
 
-def keep(path: Path, known: Known) -> None:
+def _is_typed(made: Known) -> bool:
+    """Tell whether what came out of the spool has the types of a `Known`; bool is no number."""
+    numbers = [made.min_free, *(remote.port for remote in made.remotes.values())]
+    texts: list[Any] = [t for r in made.remotes.values() for t in (r.ae_title, r.host)]
+    if not (isinstance(made.printers, dict) and all(type(n) is int for n in numbers)):
+        return False
+    folders = list(made.printers.values())
+    if not all(isinstance(f, list) for f in folders):
+        return False
+    texts += [text for listed in folders for text in listed]
+    return all(isinstance(text, str) and "\0" not in text for text in texts)
+
+
+def keep(known: Known, digest: str) -> None:
     """Keep what is `known` for the next time; not where there is another table than the embedded.
 
     Then SQLAlchemy is loaded anyway, and a password would be digested.
+
+    Parameters
+    ----------
+    known : Known
+        Of the tables that were checked.
+    digest : str
+        Of the same tables. The file is not read again: it may be another by now, and one that
+        root alone may read is closed to the spool's owner, who keeps this.
     """
     if not known.embedded:
         return
-    tables, _ = read(path)
-    found = asdict(known) | {"digest": _digest(path, tables)}
+    found = asdict(known) | {"digest": digest}
     del found["spool"], found["embedded"]
     new = known.spool / f".{NAME}.{os.getpid()}"
     with suppress(OSError):  # on a full disk looking takes longer, and that is all
@@ -121,7 +142,7 @@ def keep(path: Path, known: Known) -> None:
             new.unlink(missing_ok=True)
 
 
-def _digest(path: Path, tables: dict[str, Any]) -> str:
+def digest(path: Path, tables: dict[str, Any]) -> str:
     """Return the digest of all that the models' word depends on: a version's word is its own."""
     base = str(path.resolve().parent)
     given = json.dumps([_FORM, __version__, base, tables], default=str)

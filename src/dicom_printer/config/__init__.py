@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dicom_printer.config.loading import load, parse, report
+    from dicom_printer.config.loading import checked, load, parse, report
     from dicom_printer.config.mistakes import Mistake, dotted, nearest, of_model
     from dicom_printer.config.models import (
         Config,
@@ -40,6 +40,7 @@ __all__ = [
     "Service",
     "Step",
     "Table",
+    "checked",
     "dotted",
     "load",
     "nearest",
@@ -51,7 +52,7 @@ __all__ = [
 
 _HOMES = dict.fromkeys(__all__, "models") | {
     **dict.fromkeys(("Mistake", "dotted", "nearest", "of_model"), "mistakes"),
-    **dict.fromkeys(("load", "parse", "report"), "loading"),
+    **dict.fromkeys(("checked", "load", "parse", "report"), "loading"),
     "read": "written",
 }
 

@@ -33,7 +33,18 @@ def load(path: Path) -> Config:
     ConfigError
         Naming every mistake.
     """
-    config, mistakes = parse(path, *read(path))
+    return checked(path, *read(path))
+
+
+def checked(path: Path, raw: dict[str, Any], unset: Sequence[Mistake]) -> Config:
+    """Return the configuration that :func:`~dicom_printer.config.read` has read, as `load` does.
+
+    Raises
+    ------
+    ConfigError
+        Naming every mistake.
+    """
+    config, mistakes = parse(path, raw, unset)
     if config is None or mistakes:
         raise report(path, mistakes)
     return config

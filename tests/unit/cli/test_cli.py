@@ -7,13 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jobs_made import claim, commit, submit
 
-from dicom_printer.cli import main
+from dicom_printer.cli import access, main
 from dicom_printer.cli.parser import STATES
 from dicom_printer.errors import SpoolError
 from dicom_printer.jobs import look, table
@@ -316,6 +317,40 @@ def test_somebody_who_may_not_enter_the_spool(
 
     monkeypatch.setattr(Path, "is_dir", closed)
     assert run(capsys, "jobs")[0] == 3
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["embedded", "another version"])
+def test_a_configuration_that_root_alone_may_read(
+    is_old: bool, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_id = submit(store)
+    given_up: list[bool] = []
+    read = Path.read_text
+
+    def by_root(path: Path, *words: Any, **more: Any) -> str:
+        if given_up and path.name == "dicom-printer.toml":
+            raise PermissionError(13, "Permission denied")
+        return read(path, *words, **more)
+
+    monkeypatch.setattr(Path, "read_text", by_root)
+    monkeypatch.setattr(Spool, "become_owner", lambda _: given_up.append(True))
+    if is_old:
+        monkeypatch.setattr(access, "embedded", lambda _: nullcontext())
+    for verb in (["status"], ["jobs"], ["show", job_id]) * 2:  # the first keeps what it knows
+        given_up.clear()
+        assert run(capsys, *verb)[0::2] == (0, "")
+        assert given_up
+
+
+def test_what_is_kept_is_of_the_file_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def saved(_: Spool) -> None:
+        Path("dicom-printer.toml").write_text(CONFIG.replace("printer.DICOM_Printer", "printer.X"))
+
+    monkeypatch.setattr(Spool, "become_owner", saved)
+    assert list(parsed(capsys, "status")["printers"]) == ["DICOM_Printer"]
+    assert list(parsed(capsys, "status")["printers"]) == ["X"]
 
 
 def test_discard_wants_words(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
