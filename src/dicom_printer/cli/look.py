@@ -25,9 +25,10 @@ _LOST = (
 
 def status(args: argparse.Namespace) -> int:
     """Show how printers, remotes and the spool are."""
+    said = queue_view.asked()  # before root is given up: the spool's owner is not shown it all
     with looking(args) as access:
         found = _status(access)
-        found["cups"] = queue_view.seen(access.known.printers)
+        found["cups"] = queue_view.seen(access.known.printers, said)
         more = [*health.found(access), *queue_view.troubles(found["cups"]["queues"])]
         found["troubles"] += [text for text in more if text not in found["troubles"]]
     found["healthy"] = found["healthy"] and not found["troubles"]

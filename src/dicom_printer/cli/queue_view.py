@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Iterator
-from typing import Any
+from collections.abc import Container, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dicom_printer.cli.columns import Table, plain
 from dicom_printer.errors import QueueError
+
+if TYPE_CHECKING:
+    from dicom_printer.queues import QueueState
 
 PATIENCE_S = 2.0
 """How long CUPS is waited for: one on this machine answers in a few milliseconds."""
 
 
-def seen(printers: Container[str]) -> dict[str, Any]:
+class Said(NamedTuple):
+    """What CUPS says of all of its queues; `error` says why there is nothing, else it is ""."""
+
+    error: str
+    states: Sequence[QueueState] = ()
+
+
+def seen(printers: Container[str], said: Said | None = None) -> dict[str, Any]:
     """Return what CUPS says of the queues of these printers.
+
+    Parameters
+    ----------
+    printers : container of str
+        Their names.
+    said : Said, optional
+        What it said when it was `asked`; else it is asked now.
 
     Returns
     -------
     dict
         ``error``: why there is nothing to see, "" where CUPS answered. ``queues``: by name, of
         ours alone, ``state``, ``accepting``, ``jobs`` (that wait in CUPS), ``held`` and
-        ``stopped`` (the ids of those among them that wait for a person) and ``message``.
+        ``stopped`` (the ids of those among them that wait for a person), ``hidden`` (how many
+        it does not show the state of) and ``message``.
     """
-    from dicom_printer import queues
-
-    answer: dict[str, Any] = {"error": f"CUPS did not answer within {PATIENCE_S:g} s"}
-
-    def ask() -> None:
-        try:
-            states = queues.listing()
-        except QueueError as error:
-            answer["error"] = str(error)
-        else:
-            answer.update(error="", states=states)
-
-    # In a thread, because libcups cannot be told how long to wait for a server that is silent;
-    # it is left behind where that happens, and ends with the program.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(PATIENCE_S)
-    found = dict(answer)
+    said = said or asked()
     return {
-        "error": found["error"],
+        "error": said.error,
         "queues": {
             s.name: {
                 "state": s.state,
@@ -50,12 +51,37 @@ def seen(printers: Container[str]) -> dict[str, Any]:
                 "jobs": s.jobs,
                 "held": list(s.held),
                 "stopped": list(s.stopped),
+                "hidden": s.hidden,
                 "message": s.message,
             }
-            for s in found.get("states", ())
+            for s in said.states
             if s.ours and s.name in printers
         },
     }
+
+
+def asked() -> Said:
+    """Ask CUPS for its queues.
+
+    Who may be root asks as root: by the privacy settings that we recommend, CUPS shows the states
+    of jobs to nobody but who printed them and its administrators.
+    """
+    from dicom_printer import queues
+
+    answers: list[Said] = []
+
+    def ask() -> None:
+        try:
+            answers.append(Said("", queues.listing()))
+        except QueueError as error:
+            answers.append(Said(str(error)))
+
+    # In a thread, because libcups cannot be told how long to wait for a server that is silent;
+    # it is left behind where that happens, and ends with the program.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    return answers[0] if answers else Said(f"CUPS did not answer within {PATIENCE_S:g} s")
 
 
 def troubles(queues: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -85,6 +111,11 @@ def troubles(queues: dict[str, dict[str, Any]]) -> Iterator[str]:
             )
 
 
+def _number(ids: list[int], hidden: int) -> int | str:
+    """Return how many jobs these are; of those that CUPS hides nobody knows."""
+    return len(ids) or ("not shown" if hidden else "")
+
+
 _NAMED = 5
 
 
@@ -110,8 +141,8 @@ def printed(found: dict[str, Any]) -> Table | str:
                 q["state"],
                 "yes" if q["accepting"] else "no",
                 q["jobs"] or "",
-                len(q["held"]) or "",
-                len(q["stopped"]) or "",
+                _number(q["held"], q["hidden"]),
+                _number(q["stopped"], q["hidden"]),
                 q["message"],
             )
             for name, q in found["queues"].items()

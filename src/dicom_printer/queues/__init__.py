@@ -179,6 +179,7 @@ def _state(name: str, attributes: dict[str, Any], jobs: dict[int, dict[str, Any]
         ours=ours,
         held=tuple(sorted(n for n in held if held[n].get("job-hold-until") in _HELD_FOR_GOOD)),
         stopped=tuple(sorted(n for n in jobs if jobs[n].get("job-state") == _JOB_STOPPED)),
+        hidden=sum("job-state" not in job for job in jobs.values()),
     )
 
 

@@ -75,6 +75,8 @@ class QueueState:
         Ids of the jobs that CUPS keeps until a person lets them go on; not those of a later hour.
     stopped : tuple of int
         Ids of the jobs at which CUPS has stopped; it never tries them again by itself.
+    hidden : int
+        How many jobs CUPS does not show the state of to who asks (``JobPrivateValues``).
     ours : bool
         Whether our backend is behind it.
     """
@@ -89,6 +91,7 @@ class QueueState:
     ours: bool
     held: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
+    hidden: int = 0
 
 
 def cups_backends() -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from jobs_made import claim, commit, submit
 
+from dicom_printer import queues
 from dicom_printer.cli import access, main
 from dicom_printer.cli.parser import STATES
 from dicom_printer.errors import SpoolError
@@ -325,6 +326,7 @@ def test_a_configuration_that_root_alone_may_read(
 ) -> None:
     job_id = submit(store)
     given_up: list[bool] = []
+    asked: list[bool] = []
     read = Path.read_text
 
     def by_root(path: Path, *words: Any, **more: Any) -> str:
@@ -333,13 +335,21 @@ def test_a_configuration_that_root_alone_may_read(
         return read(path, *words, **more)
 
     monkeypatch.setattr(Path, "read_text", by_root)
+
+    def listing() -> list[object]:
+        asked.append(bool(given_up))
+        return []
+
+    monkeypatch.setattr(queues, "listing", listing)
     monkeypatch.setattr(Spool, "become_owner", lambda _: given_up.append(True))
     if is_old:
         monkeypatch.setattr(access, "embedded", lambda _: nullcontext())
     for verb in (["status"], ["jobs"], ["show", job_id]) * 2:  # the first keeps what it knows
         given_up.clear()
+        asked.clear()
         assert run(capsys, *verb)[0::2] == (0, "")
         assert given_up
+        assert asked == ([False] if verb == ["status"] else []), "CUPS is asked as root"
 
 
 def test_what_is_kept_is_of_the_file_that_was_checked(

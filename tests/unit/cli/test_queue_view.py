@@ -32,7 +32,7 @@ def test_what_cups_says_of_our_queues(config: Config, monkeypatch: pytest.Monkey
     monkeypatch.setattr(queues, "listing", lambda: states)
     found = queue_view.seen(config.printer)
     said = {"state": "processing", "accepting": True, "jobs": 3, "held": [], "stopped": []}
-    said["message"] = "pacs"
+    said |= {"hidden": 0, "message": "pacs"}
     assert found == {"error": "", "queues": {"P": said}}
     table = queue_view.printed(found)
     assert isinstance(table, Table)
@@ -74,6 +74,20 @@ def test_a_queue_that_does_not_print(
     monkeypatch.setattr(queues, "listing", lambda: [queue(**fields)])
     found = list(queue_view.troubles(queue_view.seen(config.printer)["queues"]))
     assert [text[: len(said or "")] for text in found] == ([said] if said else [])
+
+
+def test_jobs_whose_state_is_not_shown(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by ``JobPrivateValues all``, to who is neither their owner nor root."""
+    monkeypatch.setattr(queues, "listing", lambda: [queue(jobs=2, hidden=2)])
+    found = queue_view.seen(config.printer)
+    assert found["queues"]["P"]["hidden"] == 2
+    table = queue_view.printed(found)
+    assert isinstance(table, Table)
+    assert next(iter(table.rows))[3:6] == ["2", "not shown", "not shown"]
+    monkeypatch.setattr(queues, "listing", lambda: [queue(jobs=2, hidden=1, held=(3,))])
+    table = queue_view.printed(queue_view.seen(config.printer))
+    assert isinstance(table, Table)
+    assert next(iter(table.rows))[3:6] == ["2", "1", "not shown"]
 
 
 def test_without_cups_there_is_no_queue_to_watch(

@@ -26,7 +26,7 @@ PreserveJobHistory Off   # nor titles
 
 def seen(**fields: object) -> dict[str, Any]:
     usual = {"state": "idle", "accepting": True, "jobs": 0, "held": [], "stopped": []}
-    return usual | {"message": ""} | fields
+    return usual | {"hidden": 0, "message": ""} | fields
 
 
 @pytest.fixture
