@@ -53,7 +53,7 @@ def look(path: Path) -> Iterator[Finding]:
     if config is not None:
         yield from whatever("CUPS", printing.look(config))
         yield from ended([Look("systemd", partial(unit.look, config))])
-        answers = yield from _places(config)
+        answers = yield from _places(path, config)
         yield from remotes.look(config, as_owner=answers)
 
 
@@ -76,7 +76,7 @@ def _configuration(path: Path) -> Iterator[Finding | Config]:
         yield config
 
 
-def _places(config: Config) -> Generator[Finding, None, bool]:
+def _places(path: Path, config: Config) -> Generator[Finding, None, bool]:
     """Look at directories as the service's user: what he cannot do must not look possible.
 
     Returns
@@ -97,6 +97,7 @@ def _places(config: Config) -> Generator[Finding, None, bool]:
         yield from look()
 
     looks: list[tuple[str, float, Callable[[], Iterator[Finding]]]] = [
+        ("configuration", PATIENCE_S, partial(places.configuration, path)),
         ("job table", _TABLE_S, partial(places.database, config)),
         ("service", PATIENCE_S, partial(places.service, config)),
         *((f"hot folder {f}", PATIENCE_S, partial(places.hot_folder, f)) for f in folders),

@@ -20,6 +20,21 @@ _OPERATION = document("docs/operation.md")
 _START = "start it: `systemctl start dicom-printer`, or `dicom-printer serve`"
 
 
+def configuration(path: Path) -> Iterator[Finding]:
+    """Look whether the service's user, whom this process is by now, can read the file.
+
+    Nothing where he can: what stands in it is looked at before, as who calls.
+    """
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        user = name_of(os.geteuid())
+        yield wrong(
+            "configuration", f"{path}: user {user}, of the service, cannot read it",
+            f"`chgrp {user} {path}`, `chmod 0640 {path}`; its directory has to let him in too",
+        )  # fmt: skip
+
+
 def spool(config: Config) -> Iterator[Finding]:
     """Look at the spool's directories and its file system.
 

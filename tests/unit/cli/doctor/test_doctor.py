@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +18,7 @@ from dicom_printer.cli import main
 from dicom_printer.cli.doctor import bounded
 from dicom_printer.cli.doctor.finding import Finding, fine, warning, wrong
 
+NOBODY = pwd.getpwnam("nobody")
 CONFIG = '[service]\nspool = "spool"\n'
 
 
@@ -112,6 +115,29 @@ def test_a_configuration_that_is_not_for_everybody(
     monkeypatch.setattr(Path, "read_text", refuse)
     assert main(["doctor"]) == 0
     assert "not seen configuration: " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others may not")
+def test_a_configuration_that_the_service_may_not_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        monkeypatch.chdir(directory)
+        Path(directory).chmod(0o755)
+        path, spool = Path(directory, "dicom-printer.toml"), Path("spool")
+        path.write_text(CONFIG)
+        path.chmod(0o600)
+        spool.mkdir()
+        os.chown(spool, NOBODY.pw_uid, NOBODY.pw_gid)
+        assert main(["doctor", "-c", str(path)]) == 1
+        said = f"wrong    configuration: {path}: user nobody, of the service, cannot read it\n"
+        out = capsys.readouterr().out
+        assert said in out
+        assert f"`chgrp nobody {path}`, `chmod 0640 {path}`" in out
+        os.chown(path, 0, NOBODY.pw_gid)
+        path.chmod(0o640)
+        assert main(["doctor", "-c", str(path)]) == 0
+        monkeypatch.undo()
 
 
 def test_a_mistake_hides_nothing_else(
