@@ -14,6 +14,7 @@ from typing import Any
 from dicom_printer import certificates, queues
 from dicom_printer.cli import initial
 from dicom_printer.cli.doctor.bounded import Look, ended
+from dicom_printer.cli.doctor.finding import Finding
 from dicom_printer.cli.initial import Address, Answers
 from dicom_printer.cli.questions import Answering, Question, agreed
 from dicom_printer.config import Config, Remote
@@ -111,6 +112,11 @@ def _answers(answering: Answering) -> Answers:
             tls_asked = pacs.tls is not None
             there: dict[str, Any] = {kind: _address(answering, kind, host, tls_asked=tls_asked)}
             found = dataclasses.replace(found, **there)
+            continue
+        for name in (f"{kind}_port", f"{kind}_ae_title", f"{kind}_tls"):
+            if getattr(answering.args, name):
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} goes with --{kind}-host")
     return _encrypted(answering, found)
 
 
@@ -175,7 +181,10 @@ def _see_files(answers: Answers, owner: pwd.struct_passwd) -> None:
             os.setuid(owner.pw_uid)
         yield from certificates.mistakes(tls)
 
-    for key, text in ended([Look("tls", look)]):
+    for found in ended([Look("tls", look)]):
+        if isinstance(found, Finding):  # one that never answers, a pipe or a share for example
+            raise UsageError(f"the files of --tls-ca, --tls-cert: {found.found}", found.remedy)
+        key, text = found
         raise UsageError(
             f"--tls-{key}: {text}",
             f"it has to be PEM that {owner.pw_name} can read: `chgrp {owner.pw_name} FILE`, "

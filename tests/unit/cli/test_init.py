@@ -6,6 +6,7 @@ import os
 import pwd
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from certificates_made import Authority, Pair
 
 from dicom_printer import checks, network, queues
-from dicom_printer.cli import main
+from dicom_printer.cli import init, main
+from dicom_printer.cli.doctor.bounded import Look
 from dicom_printer.config.tls import TLS
 from dicom_printer.errors import QueueError, RemoteRefusedError, RemoteUnreachableError
 from dicom_printer.network import Answered, printing
@@ -176,6 +178,9 @@ def test_a_person_is_asked_for_the_files_once(
         (["--tls-no-verify"], "--tls-no-verify goes with --pacs-tls"),
         (["--pacs-tls", "--tls-key", "x"], "--tls-key goes with --tls-cert"),
         (["--pacs-tls", "--tls-ca", "none.pem"], "--tls-ca: "),
+        (["--worklist-tls"], "--worklist-tls goes with --worklist-host"),
+        (["--film-port", "105"], "--film-port goes with --film-host"),
+        (["--film-ae-title", "F"], "--film-ae-title goes with --film-host"),
     ],
 )
 def test_files_of_tls_that_are_no_good(
@@ -183,6 +188,18 @@ def test_files_of_tls_that_are_no_good(
 ) -> None:
     assert run(*PACS, *flags, "--yes") == 2
     assert said in capsys.readouterr().err
+    assert asked == []
+    assert not CONFIG.exists()
+
+
+def test_a_file_of_tls_that_never_answers(
+    asked: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("ca.pem")  # opening it waits for a writer, as on a dead file system
+    monkeypatch.setattr(init, "Look", partial(Look, patience=2))
+    assert run(*PACS, "--pacs-tls", "--tls-ca", "ca.pem", "--yes") == 2
+    said = capsys.readouterr().err
+    assert "the files of --tls-ca, --tls-cert: the look at it did not end within 2 s; " in said
     assert asked == []
     assert not CONFIG.exists()
 
