@@ -140,6 +140,16 @@ def test_no_file_and_no_toml() -> None:
         config.load(write("[service"))
 
 
+def test_a_file_that_is_not_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    path = write(GOOD)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigError, match=r"Permission denied; run this as root \(sudo\)$"):
+        config.load(path)
+
+
 def test_retry_doubles_up_to_the_longest() -> None:
     retry = config.Retry.model_validate({"first": "10s", "longest": "1m", "give_up": "1h"})
     assert [retry.delay(n) for n in (1, 2, 3, 4, 5)] == [10, 20, 40, 60, 60]
@@ -239,6 +249,11 @@ def test_a_name_that_no_node_can_have(node: str) -> None:
             'printer.DICOM_Printer.hot_folders: must be a list, such as ["one", "two"]',
         ),
         ("[remote.pacs]", "[workflow.w]\n[remote.pacs]", "steps are headed [[workflow.NAME]]"),
+        (
+            'workflow = "to_pacs"',
+            'workflow = "to_pacs"\nask = "PatientID"',
+            'printer.DICOM_Printer.ask: must be a list, such as ["one", "two"]\n',
+        ),
         ("[remote.pacs]", "[remote]\nx = 1\n[remote.pacs]", "remote.x: must be a table"),
     ],
 )
@@ -246,7 +261,7 @@ def test_a_value_of_another_type_is_named_in_the_words_of_the_file(
     old: str, new: str, said: str
 ) -> None:
     assert old in GOOD
-    assert said in "\n".join(mistakes(GOOD.replace(old, new, 1)))
+    assert said in "\n".join([*mistakes(GOOD.replace(old, new, 1)), ""])
 
 
 def test_a_file_in_another_encoding() -> None:

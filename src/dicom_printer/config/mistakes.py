@@ -16,7 +16,7 @@ _WRONG_TYPE = {
     "bool": "must be true or false, without quotes",
     "string": "must be a text, in quotes",
     "path": "must be a path, in quotes",
-    "list": 'must be a list, such as ["one", "two"]; steps are headed [[workflow.NAME]]',
+    "list": 'must be a list, such as ["one", "two"]',
     "tuple": 'must be a list, such as ["one", "two"]',
     "dict": "must be a table, of keys and values",
     "model": "must be a table, of keys and values",
@@ -131,7 +131,9 @@ def of_model(
         elif found["type"] == "less_than_equal":
             yield Mistake(key, f"must be {found['ctx']['le']} or less")
         elif wrong := _wrong_type(found["type"]):
-            yield Mistake(key, wrong)
+            parts = (*prefix, *where)
+            steps = found["type"] == "list_type" and parts[0] == "workflow" and len(parts) == 2
+            yield Mistake(key, wrong + ("; steps are headed [[workflow.NAME]]" if steps else ""))
         else:
             text = found["msg"].removeprefix("Value error, ")
             text = text.replace("Input should", "should").replace("String should", "should")

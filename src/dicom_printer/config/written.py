@@ -33,6 +33,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[Mistake]]:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}", "run this as root (sudo)"
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}",
