@@ -52,7 +52,8 @@ def test_a_removal_stops_the_queues(tmp_path: Path) -> None:
     for name, what in answers.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{what}\n")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "sed").symlink_to("/bin/sed")
+    for name in ("sed", "rm"):
+        (tmp_path / name).symlink_to(f"/bin/{name}")
     text = (DEBIAN / "dicom-printer.prerm").read_text().replace("/run/", f"{tmp_path}/run/")
     script = tmp_path / "prerm"
     script.write_text(text)
@@ -72,6 +73,7 @@ def test_an_upgrade_stops_and_remembers_a_service_that_ran_or_was_about_to(
         "systemctl": f'[ "$1" = show ] && echo {state}',
         "deb-systemd-invoke": f'echo "$@" >> {tmp_path}/invoked',
         "touch": '/bin/touch "$@"',
+        "rm": '/bin/rm "$@"',
         "py3clean": "exit 0",
     }
     for name, what in answers.items():
@@ -85,7 +87,12 @@ def test_an_upgrade_stops_and_remembers_a_service_that_ran_or_was_about_to(
     subprocess.run(["/bin/sh", script, act], check=True, timeout=60, env=env)
     assert (tmp_path / "invoked").read_text() == "stop dicom-printer.service\n"
     ran = state in {"active", "activating", "reloading"}
-    assert (tmp_path / "run/dicom-printer.was-running").exists() is (ran and act != "remove")
+    mark = tmp_path / "run/dicom-printer.was-running"
+    assert mark.exists() is (ran and act != "remove")
+    # That of an upgrade that was broken off does not outlive the package.
+    mark.touch()
+    subprocess.run(["/bin/sh", script, act], check=True, timeout=60, env=env)
+    assert mark.exists() is (act != "remove")
 
 
 @pytest.mark.parametrize("mounted", [True, False])
@@ -110,6 +117,54 @@ def test_a_purge_leaves_a_spool_that_is_a_mount(mounted: bool, tmp_path: Path) -
         ["/bin/sh", script, "purge"], check=True, timeout=60, env={"PATH": str(programs)}
     )
     assert (spool / "jobs").exists() is mounted
+
+
+@pytest.mark.parametrize("act", ["remove", "purge", "upgrade"])
+def test_a_removal_forgets_that_the_service_ran(act: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    mark = tmp_path / "run/dicom-printer.was-running"
+    mark.touch()
+    text = (DEBIAN / "dicom-printer.postrm").read_text()
+    for place in ("/run/", "/etc/", "/var/"):
+        text = text.replace(place, f"{tmp_path}{place}")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/rm").symlink_to("/bin/rm")
+    (tmp_path / "bin/mountpoint").symlink_to("/bin/false")
+    (tmp_path / "postrm").write_text(text)
+    env = {"PATH": str(tmp_path / "bin")}
+    subprocess.run(["/bin/sh", tmp_path / "postrm", act], check=True, timeout=60, env=env)
+    assert mark.exists() is (act == "upgrade")
+
+
+@pytest.mark.parametrize("there", ["nothing", "link", "directory"])
+def test_a_spool_that_is_a_link_to_nothing_is_left(there: str, tmp_path: Path) -> None:
+    spool, programs = tmp_path / "var/spool/dicom-printer", tmp_path / "bin"
+    spool.parent.mkdir(parents=True)
+    programs.mkdir()
+    if there == "link":
+        spool.symlink_to(tmp_path / "not mounted")
+    elif there == "directory":
+        spool.mkdir()
+    for name in ("getent", "py3compile"):
+        (programs / name).symlink_to("/bin/true")
+    (programs / "install").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/installed\n')
+    (programs / "install").chmod(0o755)
+    text = (DEBIAN / "dicom-printer.postinst").read_text()
+    for place in ("/run/", "/etc/", "/var/"):
+        text = text.replace(place, f"{tmp_path}{place}")
+    (tmp_path / "postinst").write_text(text)
+    words = ["/bin/sh", f"{tmp_path}/postinst", "configure", "0.1.0"]
+    subprocess.run(words, check=True, timeout=60, env={"PATH": str(programs)})
+    assert (tmp_path / "installed").exists() is (there == "nothing")
+
+
+def test_what_the_documents_say_is_an_example_is_in_the_package() -> None:
+    listed = (DEBIAN / "dicom-printer.examples").read_text().split()
+    named = re.findall(
+        r"/doc/dicom-printer/examples/([\w.-]+)", (ROOT / "docs/operation.md").read_text()
+    )
+    assert sorted(named) == sorted(Path(name).name for name in listed)
+    assert all((ROOT / name).is_file() for name in listed)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
