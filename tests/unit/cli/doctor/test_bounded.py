@@ -20,14 +20,14 @@ def silent() -> Iterator[Finding]:
 
 def test_a_look_that_does_not_end_is_a_finding_and_the_others_go_on() -> None:
     looks = [
-        Look("share", silent, patience=1, cure="see its mount"),
+        Look("share", silent, patience=5, cure="see its mount"),
         Look("next", lambda: [fine("next", f"{os.getpid()}")]),
     ]
     first, late, after = ended(looks)
     assert (first.found, after.check) == ("begins well", "next")
     assert isinstance(late, Unended)
     assert (late.check, late.grade, late.remedy) == ("share", Grade.WRONG, "see its mount")
-    assert late.found == "the look at it did not end within 1 s"
+    assert late.found == "the look at it did not end within 5 s"
     assert after.found != str(os.getpid()), "what a look changes of its process is its own"
 
 
@@ -42,7 +42,7 @@ def test_one_that_cannot_be_ended_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     """As one that stands still in the kernel: no signal reaches it."""
     spared: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _: spared.append(pid))
-    *_, late = ended([Look("share", silent, patience=1)])
+    *_, late = ended([Look("share", silent, patience=5)])
     monkeypatch.undo()
     assert isinstance(late, Unended)
     os.kill(spared[0], signal.SIGKILL)
