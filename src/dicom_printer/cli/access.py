@@ -15,7 +15,7 @@ from dicom_printer import config as configuration
 from dicom_printer.cli import known
 from dicom_printer.cli.known import Known
 from dicom_printer.config import nearest
-from dicom_printer.errors import SpoolError, UsageError
+from dicom_printer.errors import SpoolError, TicketError, UsageError
 from dicom_printer.jobs import damage, look
 from dicom_printer.jobs.embedded import embedded
 from dicom_printer.jobs.look import Reader
@@ -24,6 +24,7 @@ from dicom_printer.spool import INCOMING, Spool
 if TYPE_CHECKING:
     from dicom_printer.config import Config
     from dicom_printer.jobs.store import Store
+    from dicom_printer.ticket import Ticket
 
 _AS_OWNER = "run this as the spool's owner, or as root (sudo)"
 
@@ -115,6 +116,15 @@ def looking(args: argparse.Namespace) -> Iterator[Looking]:
             raise SpoolError(f"the job table cannot be used: {error}", _cure(error)) from None
     with job_table(config or configuration.checked(args.config, *read), spool) as store:
         yield Looking(found, spool, store)
+
+
+def coming(spool: Spool) -> Iterator[Ticket]:
+    """Return the tickets of what the service has not taken in yet."""
+    for name in spool.incoming():
+        try:
+            yield spool.ticket(name, INCOMING)
+        except TicketError:
+            continue  # adopted this moment, or about to be rejected
 
 
 def printer_there(store: Reader, configured: Iterable[str], printer: str | None) -> None:

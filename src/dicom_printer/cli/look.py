@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 from dicom_printer.cli import health, output, queue_view
-from dicom_printer.cli.access import Looking, looking, printer_there
+from dicom_printer.cli.access import Looking, coming, looking, printer_there
 from dicom_printer.cli.columns import Table, plain
 from dicom_printer.errors import TicketError, UsageError
 from dicom_printer.jobs import look
-from dicom_printer.spool import INCOMING, Spool
+from dicom_printer.spool import Spool
 
 _REMOTE = {True: "up", False: "down", None: "not asked yet"}
 _TITLES = 2  # lines above the rows of a table
@@ -155,7 +155,10 @@ def _printers(printers: dict[str, dict[str, Any]]) -> Table:
 def jobs(args: argparse.Namespace) -> int:
     """Show a line for every job."""
     with looking(args) as access:
-        printer_there(access.store, access.known.printers, args.printer)
+        known = set(access.known.printers)
+        if args.printer not in {None, *known}:  # its jobs may be on their way in
+            known |= {ticket.printer for ticket in coming(access.spool)}
+        printer_there(access.store, known, args.printer)
         if args.watch:
             return _watch(access, args)
         found = _listing(access, args)
@@ -171,11 +174,7 @@ def _listing(access: Looking, args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.state not in {None, "incoming"}:
         return found
     ids = {job["id"] for job in found}
-    for name in access.spool.incoming():
-        try:
-            ticket = access.spool.ticket(name, INCOMING)
-        except TicketError:
-            continue  # adopted this moment, or about to be rejected
+    for ticket in coming(access.spool):
         if ticket.id not in ids and args.printer in {None, ticket.printer}:
             found.append(
                 {"id": ticket.id, "state": "incoming", "printer": ticket.printer}

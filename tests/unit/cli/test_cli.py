@@ -382,6 +382,9 @@ def test_a_printer_that_is_nowhere(
     assert code == 2
     assert 'there is no printer "DICOM_Pinter"; did you mean "DICOM_Printer"?' in err
     assert run(capsys, *verb, *reason, "--printer", "DICOM_Printer")[0] == 0
+    if verb == ["jobs"]:
+        commit(spool, printer="Coming")
+        assert [j["printer"] for j in parsed(capsys, *verb, "--printer", "Coming")] == ["Coming"]
     submit(store, printer="Removed")
     assert run(capsys, *verb, *reason, "--printer", "Removed")[0] == 0, "its jobs are still there"
 
