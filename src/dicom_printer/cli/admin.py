@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
+import re
 from typing import Any
 
 from dicom_printer import checks, logs
@@ -14,6 +15,12 @@ from dicom_printer.cli.columns import Table, plain
 from dicom_printer.config import Config, Remote, nearest
 from dicom_printer.errors import RemoteTLSError, StepError, UsageError
 from dicom_printer.installed import document
+
+_AGAIN = re.compile(
+    r"(?:^|; )it is tried again by itself(?:[^;]*$)"
+    r"|^it is tried again by itself; (?:if it lasts, )?"
+)
+"""What the error of a job says that is not so where a person asked."""
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +109,7 @@ def cure(error: StepError, ae_title: str) -> str:
     if error.reason == "remote refused":
         return f"have its administrator enter our AE title {ae_title}; see that its own is right"
     if isinstance(error, RemoteTLSError):
-        return error.remedy
+        return _AGAIN.sub("", error.remedy)
     if error.reason == "remote unreachable":
         return (
             "see that host and port are right, that it runs, and that no firewall is between; "

@@ -17,10 +17,11 @@ from dicom_printer.actions import query
 from dicom_printer.attributes import Value
 from dicom_printer.cli import output
 from dicom_printer.cli.access import Access, opened
+from dicom_printer.cli.admin import cure
 from dicom_printer.cli.columns import Table
 from dicom_printer.cli.person import person
 from dicom_printer.cli.printing import stated
-from dicom_printer.errors import BadValueError, UsageError, ValueMissingError
+from dicom_printer.errors import BadValueError, StepError, UsageError, ValueMissingError, Verdict
 from dicom_printer.jobs import look
 from dicom_printer.jobs.match import Seen, go_on, seen
 
@@ -132,6 +133,10 @@ def _candidates(
         answers = query.ask(step, remote, values)
     except ValueMissingError as error:
         raise UsageError(error.message, "give it: --set KEYWORD=VALUE") from None
+    except StepError as error:
+        if error.verdict is Verdict.TRANSIENT:  # of a job it would be tried again; not of this
+            error.remedy = cure(error, remote.calling_ae_title)
+        raise
     note = f"{answers.others} more answers have not the keys" if answers.others else ""
     if not answers.is_complete:
         note = f"the remote has more than {step.max_matches} answers: these are not all"

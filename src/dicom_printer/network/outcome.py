@@ -7,6 +7,7 @@ value out of a dataset.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
 from pydicom.uid import UID
@@ -106,14 +107,19 @@ def no_connection(remote: Remote, waited_s: float) -> StepError:
         how = "no TCP connection: refused, or no route to the host"
     else:
         how = f"no TCP connection within {remote.association_timeout:g} s: off, or a firewall"
-    return RemoteUnreachableError(f"{where(remote)}: {how}")
+    return RemoteUnreachableError(f"{where(remote)}: {how}", _echo(remote))
+
+
+def _echo(remote: Remote) -> str:
+    return f"it is tried again by itself; see `dicom-printer echo {shlex.quote(remote.name)}`"
 
 
 def silence(remote: Remote) -> StepError:
     """Say that TCP connects, but the association request stays without an answer."""
     return RemoteUnreachableError(
         f"{where(remote)}: no answer to the association request "
-        f"within {remote.association_timeout:g} s"
+        f"within {remote.association_timeout:g} s",
+        _echo(remote),
     )
 
 

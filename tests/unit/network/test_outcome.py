@@ -57,6 +57,12 @@ def test_a_rejection_for_good_says_both_titles_and_what_to_do() -> None:
     assert calling.remedy.startswith("have PRINTER made known to the remote")
 
 
+def test_who_is_to_be_asked_is_named() -> None:
+    named = REMOTE.model_copy(update={"name": "the pacs"})
+    for error in (outcome.no_connection(named, 1), outcome.silence(named)):
+        assert error.remedy.endswith("see `dicom-printer echo 'the pacs'`")
+
+
 def test_no_connection_tells_refusal_from_silence() -> None:
     refused, silent = outcome.no_connection(REMOTE, 0.1), outcome.no_connection(REMOTE, 7.01)
     assert "refused" in refused.message
