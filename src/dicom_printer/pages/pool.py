@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 
 from dicom_printer.codec import Encoding, Frame, check
 from dicom_printer.errors import DocumentError, RenderError
+from dicom_printer.pages.ahead import Ahead
 from dicom_printer.pages.begun import FIRST, BegunPages
 from dicom_printer.pages.child import Child, DiedError
 from dicom_printer.pages.wire import EncodedPage, How, Limits, Page, request
@@ -112,34 +112,46 @@ class Renderer:
         """Yield pages in the order of `numbers`, while the next ones are being rendered.
 
         At most one page more than there are workers is held at any time, besides the one that
-        was yielded. Close the generator where it is not read to its end.
+        was yielded; small ones may be more, see :class:`~dicom_printer.pages.ahead.Ahead`.
+        Close the generator where it is not read to its end.
         """
-        yield from self._ahead(document, numbers, self._page, how)
+        yield from self._ahead(document, numbers, lambda p: p.pixels.nbytes, self._page, how)
 
     def frames(
         self, document: Path, numbers: Sequence[int], how: How, encoding: Encoding
     ) -> Generator[EncodedPage]:
         """Yield the pages of :meth:`stream`, encoded where they were rendered."""
-        yield from self._ahead(document, numbers, self._encoded, how, encoding)
+        yield from self._ahead(
+            document, numbers, lambda p: len(p.frame.data), self._encoded, how, encoding
+        )
 
     def _ahead(
-        self, document: Path, numbers: Sequence[int], call: Callable[..., _T], *how: Any
+        self,
+        document: Path,
+        numbers: Sequence[int],
+        size: Callable[[_T], int],
+        call: Callable[..., _T],
+        *how: Any,
     ) -> Generator[_T]:
-        ahead: deque[Future[_T]] = deque()
         begun = self._begun.take(document, how)
+
+        def ask(number: int) -> Future[_T]:
+            if begun is not None and number == FIRST:
+                return begun
+            try:
+                return self._submit(call, document, number, *how)
+            except RenderError as error:
+                closed: Future[_T] = Future()
+                closed.set_exception(error)
+                return closed
+
         try:
-            for number in numbers:
-                if begun is not None and number == FIRST:
-                    ahead.append(begun)
-                else:
-                    ahead.append(self._submit(call, document, number, *how))
-                if len(ahead) > self._workers:
-                    yield _result(ahead.popleft())
-            while ahead:
-                yield _result(ahead.popleft())
+            yield from Ahead(ask, numbers, self._workers + 1, size).results()
+        except CancelledError:
+            raise _was_closed() from None
         finally:
-            for future in ahead:
-                future.cancel()
+            if begun is not None:
+                begun.cancel()
 
     @property
     def ended(self) -> int:
