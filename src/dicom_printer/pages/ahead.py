@@ -66,7 +66,13 @@ class Ahead(Generic[_T]):
             while self._numbers and self._has_room():
                 future = self._ask(self._numbers.popleft())
                 self._asked.append(future)
-                future.add_done_callback(lambda _: self._fill())
+                future.add_done_callback(self._finished)
+
+    def _finished(self, future: Future[_T]) -> None:
+        # One that was cancelled makes no room: who cancels is about to end, and a pool of
+        # threads that shuts down would wait for itself here.
+        if not future.cancelled():
+            self._fill()
 
     def _has_room(self) -> bool:
         if len(self._asked) < self._most:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError, Future
+import threading
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import pytest
 
@@ -106,3 +107,18 @@ def test_closed_it_asks_for_nothing_more_and_cancels_what_waits() -> None:
     for number in (2, 3, 4):
         with pytest.raises(CancelledError):
             waiting[number].result(0)
+
+
+def test_a_pool_that_shuts_down_is_asked_for_nothing() -> None:
+    """Its futures are cancelled under its own lock, for which another request would wait."""
+    pool, gate = ThreadPoolExecutor(1), threading.Event()
+    made = Ahead(lambda _: pool.submit(gate.wait), range(1, 20), 3, lambda _: SMALL)
+    made._fill()
+    cancelled = threading.Event()
+    made._asked[2].add_done_callback(lambda _: cancelled.set())
+    closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+    closing.start()
+    assert cancelled.wait(60), "the last that waits"
+    gate.set()
+    closing.join(60)
+    assert not closing.is_alive()
