@@ -111,7 +111,7 @@ class Renderer:
     def stream(self, document: Path, numbers: Sequence[int], how: How) -> Generator[Page]:
         """Yield pages in the order of `numbers`, while the next ones are being rendered.
 
-        At most one page more than there are workers is held at any time, besides the one that
+        At most as many pages as there are workers are held at any time, besides the one that
         was yielded; small ones may be more, see :class:`~dicom_printer.pages.ahead.Ahead`.
         Close the generator where it is not read to its end.
         """
@@ -146,7 +146,7 @@ class Renderer:
                 return closed
 
         try:
-            yield from Ahead(ask, numbers, self._workers + 1, size).results()
+            yield from Ahead(ask, numbers, self._workers, size).results()
         except CancelledError:
             raise _was_closed() from None
         finally:
