@@ -6,6 +6,7 @@ import pytest
 from certificates_made import Authority
 
 from dicom_printer import checks
+from dicom_printer.accounts import name_of
 from dicom_printer.errors import ConfigError
 
 GOOD = """
@@ -104,7 +105,7 @@ def test_the_files_of_tls(tmp_path: Path) -> None:
     assert str(warning).startswith(f"remote.pacs.tls.cert: {pair.cert}: ")
     assert mistakes(port, f'{port}tls = {{ ca = "certs/ca.crt" }}\n') == [
         f"remote.pacs.tls.ca: {Path('certs/ca.crt').resolve()} cannot be read by "
-        f"user {os.geteuid()}: No such file or directory"
+        f"user {name_of(os.geteuid())}: No such file or directory"
     ]
 
 
