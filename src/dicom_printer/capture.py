@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
-from dicom_printer import __version__
+from dicom_printer import __version__, image_pixel
 from dicom_printer.attributes import (
     Attributes,
     character_set,
@@ -27,7 +27,6 @@ from dicom_printer.attributes import (
     texts,
 )
 from dicom_printer.codec import Frame
-from dicom_printer.errors import DocumentError
 
 __all__ = ["Attributes", "check_value", "composite", "dataset", "shortened", "uid"]
 
@@ -121,21 +120,38 @@ def dataset(
     """
     instance = uid(job_id, "page", page_number, *((variant,) if variant else ()))
     # Elements are put in anew, never assigned to: those in common are other pages' as well.
-    ds = Dataset()
-    ds.update(_common(job_id, variant, created, json.dumps(dict(attributes))))
+    common = _common(job_id, variant, created, json.dumps(dict(attributes)))
+    ds = together(common, image_pixel.description(image, page_number))
     ds.add_new("SOPInstanceUID", "UI", UID(instance))
     ds.add_new("InstanceNumber", "IS", instance_number)
     ds.file_meta = file_meta(SOP_CLASS, UID(instance))
     if spacing_mm is not None:
-        # Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a
-        # printed radiograph must not be given them for the patient's (PS3.3 C.8.6.1).
-        spacing = [format_number_as_ds(float(spacing_mm))] * 2
-        ds.add_new("NominalScannedPixelSpacing", "DS", spacing)
-    if isinstance(image, Frame):
-        _describe(ds, image.shape, image.bits, page_number)
-    else:
-        _add_pixels(ds, image, page_number)
+        ds.add(_spacing(spacing_mm))
+    if not isinstance(image, Frame):
+        ds.add(image_pixel.data(image))
     return ds
+
+
+def together(*parts: Dataset) -> Dataset:
+    """Return a dataset with the elements of several, the same objects; a later one's go first.
+
+    What ``update`` does as well, but that looks at each element again, for every page.
+    """
+    elements = dict(parts[0].items())
+    for part in parts[1:]:
+        elements.update(part.items())
+    return Dataset(elements)
+
+
+@functools.lru_cache(maxsize=8)
+def _spacing(spacing_mm: float) -> DataElement:
+    """Return the distance between the pixels of a page; shared, as what pages have in common.
+
+    Not Pixel Spacing: these are millimetres on the paper. Whoever measures on a printed
+    radiograph must not be given them for the patient's (PS3.3 section C.8.6.1).
+    """
+    value = format_number_as_ds(float(spacing_mm))
+    return DataElement("NominalScannedPixelSpacing", "DS", [value] * 2)
 
 
 @functools.lru_cache(maxsize=8)
@@ -199,8 +215,7 @@ def file_meta(
     sop_class: str, sop_instance_uid: UID, syntax: str = ExplicitVRLittleEndian
 ) -> FileMetaDataset:
     """Return the file meta information of an instance (PS3.10 section 7.1), as far as is known."""
-    meta = FileMetaDataset()
-    meta.update(_of_class(sop_class, syntax))
+    meta = FileMetaDataset(dict(_of_class(sop_class, syntax).items()))
     meta.add_new("MediaStorageSOPInstanceUID", "UI", sop_instance_uid)
     return meta
 
@@ -251,48 +266,3 @@ def _defaults(
         known = any(stated.get(keyword) for keyword in pair)
         values |= dict(zip(pair, ("", "") if known else (date, clock), strict=True))
     return values
-
-
-def _add_pixels(ds: Dataset, pixels: np.ndarray, page_number: int) -> None:
-    twelve = pixels.dtype == np.uint16 and pixels.ndim == 2
-    eight = pixels.dtype == np.uint8 and pixels.shape[2:] in ((), (3,))
-    if not eight and not (twelve and pixels.max() < 1 << 12):
-        raise ValueError(
-            f"pixels are {pixels.dtype} {pixels.shape}, not gray of 8 or 12 bits or RGB of 8"
-        )
-    _describe(ds, pixels.shape, 12 if twelve else 8, page_number)
-    if twelve:
-        # words: the network turns them where the transfer syntax is big endian (PS3.5 A.2)
-        ds.add_new(0x7FE00010, "OW", pixels.astype("<u2", copy=False).tobytes())
-        return
-    data = pixels.tobytes()
-    # OB is bytes in their order, whatever the byte order of the transfer syntax (PS3.5 A.2);
-    # as OW, Explicit VR Big Endian would have to swap them
-    ds.add_new(0x7FE00010, "OB", data + b"\0" if len(data) % 2 else data)
-
-
-def _describe(ds: Dataset, shape: Sequence[int], bits: int, page_number: int) -> None:
-    """Add the Image Pixel Module (PS3.3 section C.7.6.3), but for the pixels."""
-    rows, columns = shape[:2]
-    if max(rows, columns) > 0xFFFF:
-        raise DocumentError(
-            f"page {page_number} has {columns} x {rows} pixels, and an image at most 65535 a side",
-            "print it smaller, or lower the step's `dpi`",
-        )
-    ds.update(_description(tuple(shape), bits))
-
-
-@functools.lru_cache(maxsize=8)
-def _description(shape: tuple[int, ...], bits: int) -> Dataset:
-    """Return the Image Pixel Module of images of a size; shared, as what pages have in common."""
-    ds = Dataset()
-    ds.SamplesPerPixel = 1 if len(shape) == 2 else 3
-    ds.PhotometricInterpretation = "MONOCHROME2" if len(shape) == 2 else "RGB"
-    if len(shape) == 3:
-        ds.PlanarConfiguration = 0
-    ds.Rows, ds.Columns = shape[:2]
-    ds.BitsAllocated = 16 if bits == 12 else 8
-    ds.BitsStored = bits
-    ds.HighBit = bits - 1
-    ds.PixelRepresentation = 0
-    return ds

@@ -77,6 +77,17 @@ def test_the_same_page_is_the_same_instance_and_another_rendering_is_not() -> No
     assert other.StudyInstanceUID == make().StudyInstanceUID
 
 
+def test_what_is_put_into_one_page_is_not_in_the_next() -> None:
+    before = make().to_json()
+    changed = make()
+    changed.add_new("PatientName", "PN", "Other")
+    changed.add_new("Rows", "US", 1)
+    changed.file_meta.add_new("TransferSyntaxUID", "UI", ExplicitVRBigEndian)
+    del changed.Columns, changed.Modality
+    assert make().to_json() == before
+    assert make().file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
 # values
 
 

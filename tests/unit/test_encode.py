@@ -11,7 +11,7 @@ import pytest
 from compressed import KINDS, SYNTAXES, decoded, frame_of, header, page
 from dicom_checks import assert_dciodvfy_clean
 from pydicom import Dataset
-from pydicom.encaps import parse_fragments
+from pydicom.encaps import encapsulate, parse_fragments
 
 from dicom_printer import capture, codec, encode
 from dicom_printer.codec import Encoding
@@ -129,6 +129,12 @@ def test_fragments_are_even_and_the_caller_s_dataset_stays(syntax: str, kind: st
     for at in offsets:
         assert int.from_bytes(ds.PixelData[at + 4 : at + 8], "little") % 2 == 0
     assert plain.to_json() == before
+
+
+@pytest.mark.parametrize("length", [1, 2, 65_535, 65_536])
+def test_a_frame_lies_in_its_item_as_the_library_puts_it(length: int) -> None:
+    frame = codec.Frame(codec.RLE, (2, 2), 8, bytes(n % 251 for n in range(length)))
+    assert encode.encoded(made(page("gray8")), frame).PixelData == encapsulate([frame.data])
 
 
 def test_an_image_that_was_said_to_be_original_is_none_after_lossy_compression() -> None:

@@ -21,7 +21,7 @@ LAYERS = [
     {"actions"},
     {"hotfolder", "encode", "encapsulated", "kept"},
     {"network", "mapping", "capture", "film", "pages", "ppd", "bell", "taking", "rounds"},
-    {"matching"},
+    {"matching", "image_pixel"},
     {"keys", "defaults"},
     {"attributes", "keywords", "placeholders", "gray", "folder_listing", "certificates"},
     {"codec"},
