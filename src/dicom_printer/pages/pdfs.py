@@ -16,6 +16,7 @@ import pypdfium2
 
 from dicom_printer.codec import Frame
 from dicom_printer.errors import DocumentError
+from dicom_printer.pages.canvas import Canvas
 from dicom_printer.pages.limits import POINTS, check_rendered, damaged, expected
 from dicom_printer.pages.wire import Limits, Pixels
 
@@ -30,6 +31,8 @@ Passing = Callable[[pypdfium2.PdfPage, int], Passed | None]
 _DOWN = 1 - 2e-7
 """pypdfium2 rounds a side up to whole pixels. Floating point puts 792 points at 150 dpi next above
 1650, and PDFium's 32 bits 595.2 points above 1240: a row more, and the page stretched to it."""
+
+_CANVAS = Canvas()  # this process draws a page at a time, whatever document it is of
 
 
 class Pdfium:
@@ -47,7 +50,10 @@ class Pdfium:
         self.count = len(self._pdf)
 
     def render(self, number: int, dpi: int, passing: Passing | None = None) -> Rendered | Passed:
-        """Render the page `number`, counted from 1, unless it is passed through."""
+        """Render the page `number`, counted from 1, unless it is passed through.
+
+        The pixels are there until another page is rendered, of whatever document.
+        """
         try:
             page = self._pdf[number - 1]
         except pypdfium2.PdfiumError:
@@ -62,8 +68,9 @@ class Pdfium:
                 may_draw_forms=True,
                 draw_annots=True,
                 rev_byteorder=True,
+                bitmap_maker=_CANVAS.bitmap,
             )
-            pixels = bitmap.to_numpy()  # shares the bitmap's own buffer, and keeps it
+            pixels = bitmap.to_numpy()  # on the canvas: there until the next page is rendered
         except pypdfium2.PdfiumError:
             raise damaged(f"page {number} cannot be rendered") from None
         finally:
