@@ -6,6 +6,7 @@ Every write says which fence it holds: a worker whose job was taken from it rais
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.jobs import instances, record
+from dicom_printer.jobs.prepared import Prepared
 from dicom_printer.jobs.remotes import Down, down, free_slot, used_slots
 from dicom_printer.jobs.schema import job
 from dicom_printer.jobs.store import Snapshot, State, Store, log
@@ -25,12 +27,14 @@ _MINE = sa.update(job).where(
     job.c.id == _OWN, job.c.fence == sa.bindparam("held"), job.c.state == State.RUNNING
 )
 _ASKED = sa.select(job.c.request, job.c.fence).where(job.c.id == _OWN)
-_GOES_ON = _MINE.values(
-    # A crash after this is another one: the job got further than at the last.
-    crashes=0,
-    updated=sa.bindparam("now"),
-    pages=sa.bindparam("of_pages"),
-).returning(job.c.request)
+_GOES_ON = Prepared(
+    _MINE.values(
+        # A crash after this is another one: the job got further than at the last.
+        crashes=0,
+        updated=sa.bindparam("now"),
+        pages=sa.bindparam("of_pages"),
+    ).returning(sa.cast(job.c.request, sa.Text))
+)
 _JUST_S = 0.02
 
 
@@ -184,14 +188,14 @@ class Running:
         finally:
             with self.store.fenced() as (c, now):
                 mine = {"own": self.id, "held": self.fence, "now": now, "of_pages": self.pages}
-                row = c.execute(_GOES_ON, mine).first()
+                row = _GOES_ON.execute(c, mine).first()
                 if row is None:
                     raise LostClaimError(self.id)
                 instances.add(c, self.id, accepted)
                 if status:
                     said = f"page {page}: {name} answered 0x{status:04X}"
                     log(c, now, self.id, "warning", said)
-            self._asked = time.monotonic(), row.request
+            self._asked = time.monotonic(), json.loads(row[0]) if row[0] else None
 
     def requested(self) -> dict[str, str] | None:
         """Return what an operator asked of this job while it runs, None for nothing.
