@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 from gated_scp import GatedSCP
 from lines import deaf
-from pynetdicom import dsutils
 from raw_peer import ABORT, RELEASE_RP, RELEASE_RQ, Line, RawPeer, pdu
 from real_peers import wait_until
 from scripted_job import FakeRunning, job
@@ -27,7 +26,7 @@ from dicom_printer.capture import dataset
 from dicom_printer.config import Pages, Remote
 from dicom_printer.errors import NoAnswerError
 from dicom_printer.kept import Kept
-from dicom_printer.network import SECONDARY_CAPTURE, UNCOMPRESSED, opened
+from dicom_printer.network import SECONDARY_CAPTURE, UNCOMPRESSED, opened, storage
 from dicom_printer.pages import Renderer
 
 STEP = store.Settings.model_validate({"action": "store", "remote": "pacs", "dpi": 50})
@@ -169,15 +168,15 @@ def test_one_that_the_peer_ends_while_a_page_is_encoded(
     jobs.dimse_timeout = "60s"
     store.run(STEP, jobs.job())
     (theirs,) = scp.open_associations()
-    encode = dsutils.encode
+    command = storage.command
 
-    def encode_and_be_left(*args: Any) -> bytes | None:
+    def encode_and_be_left(*args: Any) -> bytes:
         monkeypatch.undo()
         getattr(theirs, how)()
         wait_until(lambda: not scp.is_busy, "its end")
-        return encode(*args)
+        return command(*args)
 
-    monkeypatch.setattr("dicom_printer.network.outbound.encode", encode_and_be_left)
+    monkeypatch.setattr("dicom_printer.network.storage.command", encode_and_be_left)
     again = jobs.job()
     store.run(STEP, again)
     assert (scp.associations, recorded(again), scp.max_simultaneous) == (2, 1, 1)

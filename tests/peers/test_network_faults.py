@@ -29,7 +29,8 @@ from dicom_printer.errors import (
     RemoteUnreachableError,
     StepError,
 )
-from dicom_printer.network import mend
+from dicom_printer.network import mend, reactor, storage
+from dicom_printer.network.reactor import stir
 
 PAGES = [(network.SECONDARY_CAPTURE, network.UNCOMPRESSED)]
 ECHO = [(network.VERIFICATION, network.UNCOMPRESSED)]
@@ -363,9 +364,34 @@ def test_a_reactor_that_has_died() -> None:
     ):
         raw = association._raw
         raw._kill = True
+        stir(raw)
         wait_until(lambda: not raw.is_alive(), "the end of the reactor")
         raw._is_paused = False
         association.store(page(1))
+
+
+def test_while_nothing_happens_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With pynetdicom's own loops both would have looked hundreds of times until the time-out."""
+    turns: list[str] = []
+
+    def counted(do: Any, name: str) -> Any:
+        def does(*args: Any) -> Any:
+            turns.append(name)
+            return do(*args)
+
+        return does
+
+    monkeypatch.setattr(reactor, "_turn", counted(reactor._turn, "upper layer"))
+    monkeypatch.setattr(reactor.Checkpoint, "wait", counted(reactor.Checkpoint.wait, "association"))
+    with (
+        ScriptedSCP(hang_on=frozenset({3})) as scp,
+        fails(NoAnswerError, "did not come within"),
+        network.associate(remote(scp.port, timeout_s=1), PAGES) as association,
+    ):
+        for number in (1, 2, 3):
+            association.store(page(number))
+    assert 0 < turns.count("upper layer") < 60
+    assert 0 < turns.count("association") < 10
 
 
 def test_a_slow_line_is_not_a_silent_peer() -> None:
@@ -581,23 +607,22 @@ def test_a_second_answer_is_none_to_the_next_request(pause_s: float) -> None:
         assert scp.stored_uids == [capture.uid("job", "page", n) for n in (1, 2)]
 
 
-def test_an_answer_from_before_the_request_is_none() -> None:
+def test_an_answer_from_before_the_request_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its Message ID is that of the request."""
     with (
         ScriptedSCP(hang_on=frozenset({1})) as scp,
         network.associate(remote(scp.port), [*PAGES, *ECHO]) as association,
     ):
-        send_c_store = association._raw.send_c_store
+        raw, command = association._raw, storage.command
 
-        def answered_before(*args: Any, **more: Any) -> Dataset:
+        def answered_before(message_id: int, *args: str) -> bytes:
             answer = C_STORE()
-            answer.MessageIDBeingRespondedTo = more["msg_id"]
+            answer.MessageIDBeingRespondedTo = message_id
             answer.Status = 0x0000
             raw.dimse.msg_queue.put((1, answer))
-            return send_c_store(*args, **more)
+            return command(message_id, *args)
 
-        raw = association._raw
-        raw.send_c_store = answered_before  # type: ignore[method-assign]
+        monkeypatch.setattr(storage, "command", answered_before)
         with fails(NoAnswerError, "did not come within"):
             association.store(page(1))
 

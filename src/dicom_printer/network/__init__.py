@@ -1,6 +1,6 @@
 """Everything that touches an association: the only package that imports pynetdicom."""
 
-from dicom_printer.network import inbound, mend, outbound
+from dicom_printer.network import inbound, mend, outbound, reactor
 from dicom_printer.network.answers import check_characters
 from dicom_printer.network.association import (
     ENCAPSULATED_PDF,
@@ -18,6 +18,7 @@ from dicom_printer.network.verification import Answered, echo
 mend.apply()
 inbound.apply()
 outbound.apply()
+reactor.apply()
 
 __all__ = [
     "ENCAPSULATED_PDF",

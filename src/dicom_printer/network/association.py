@@ -18,8 +18,8 @@ from dicom_printer.network import (
     leaving,
     mend,
     negotiation,
-    outbound,
     outcome,
+    storage,
     tls,
 )  # fmt: skip
 from dicom_printer.network.encoding import Encoder
@@ -114,7 +114,7 @@ class Association:
         context_id = self._context_ids[sop_class, syntax]
         status = self._operate(
             "C-STORE",
-            lambda: outbound.c_store(self._raw, context_id, self._next_id(), sop_class, uid, data),
+            lambda: storage.c_store(self._raw, context_id, self._next_id(), sop_class, uid, data),
             size=len(data),
         )
         stored = mend.answer(self._raw.dimse).AffectedSOPInstanceUID

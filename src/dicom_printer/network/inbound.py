@@ -182,7 +182,9 @@ def _process(self: DULServiceProvider) -> bool:
 
 def _shut(self: AssociationSocket) -> None:
     """Close the socket, though it cannot be shut down after the peer has reset the connection."""
-    sock = cast("socket.socket", self.socket)
+    sock = self.socket
+    if sock is None:  # it was closed, which the state machine has yet to be told
+        return
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
     with suppress(OSError):

@@ -67,15 +67,20 @@ def answer(provider: DIMSEServiceProvider) -> Any:
     return getattr(provider, "answer", None)
 
 
+def expect(provider: DIMSEServiceProvider, kind: type, message_id: int) -> None:
+    """Forget older answers, and hand on only one of a kind to a request that now goes out."""
+    with provider.msg_queue.mutex:
+        waiting = provider.msg_queue.queue
+        kept = [item for item in waiting if item[1] is None or is_request(item[1])]
+        waiting.clear()
+        waiting.extend(kept)
+    vars(provider).update(expected=(kind, message_id), answer=None)
+
+
 def _send_msg_mended(self: DIMSEServiceProvider, primitive: Any, context_id: int) -> None:
-    """Send a message; for a request, note what its answer looks like, and forget older ones."""
+    """Send a message; for a request, note what its answer looks like."""
     if self.assoc.is_requestor and is_request(primitive):
-        with self.msg_queue.mutex:
-            waiting = self.msg_queue.queue
-            kept = [item for item in waiting if item[1] is None or is_request(item[1])]
-            waiting.clear()
-            waiting.extend(kept)
-        vars(self).update(expected=(type(primitive), primitive.MessageID), answer=None)
+        expect(self, type(primitive), primitive.MessageID)
     if self.assoc.is_requestor:
         outbound.send(self, primitive, context_id)
     else:

@@ -1,4 +1,4 @@
-"""What is sent to a peer: a C-STORE request of bytes, and many PDUs at a time.
+"""What is sent to a peer: many PDUs at a time.
 
 pynetdicom 3.0.4 takes each P-DATA-TF through its queue, its state machine and the socket by
 itself; at the 16 KiB that many peers take, a page is hundreds of those. For associations that
@@ -8,17 +8,12 @@ we request, as many as make up 64 KiB go together. What is on the wire is the sa
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from typing import Any
 
-from pydicom import Dataset
 from pynetdicom import evt, fsm
-from pynetdicom.association import Association
 from pynetdicom.dimse import _RQ_TO_MESSAGE, _RSP_TO_MESSAGE, DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
@@ -40,38 +35,6 @@ class _Together(P_DATA):
         self.pdus = pdus
 
 
-def c_store(
-    raw: Association, context_id: int, message_id: int, sop_class: str, uid: str, data: bytes
-) -> Dataset:
-    """Send a C-STORE request (PS3.7 section 9.1.1) and wait for its answer.
-
-    Parameters
-    ----------
-    data : bytes
-        The data set in the transfer syntax of the context.
-
-    Returns
-    -------
-    pydicom.Dataset
-        With the Status; empty where the association ended without an answer.
-    """
-    request = C_STORE()
-    request.MessageID, request.Priority = message_id, 2
-    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = sop_class, uid
-    request.DataSet = BytesIO(data)
-    # As send_c_store does it: the association's own thread must not look for messages now.
-    raw._reactor_checkpoint.clear()
-    while not raw._is_paused:
-        time.sleep(0.0001)
-    raw.dimse.send_msg(request, context_id)
-    _, answer = raw.dimse.get_msg(block=True)
-    raw._reactor_checkpoint.set()
-    if answer is None:
-        raw._handle_no_response()
-        return Dataset()
-    return raw._check_received_status(answer)
-
-
 def send(provider: DIMSEServiceProvider, primitive: Any, context_id: int) -> None:
     """Send a message, in PDUs that the peer takes."""
     kinds = _RQ_TO_MESSAGE if primitive.MessageIDBeingRespondedTo is None else _RSP_TO_MESSAGE
@@ -81,6 +44,13 @@ def send(provider: DIMSEServiceProvider, primitive: Any, context_id: int) -> Non
     evt.trigger(provider.assoc, evt.EVT_DIMSE_SENT, {"message": message})
     command: Any = encode(message.command_set, True, True)
     data = message.data_set.getvalue() if message.data_set is not None else b""
+    send_bytes(provider, context_id, command, data)
+
+
+def send_bytes(
+    provider: DIMSEServiceProvider, context_id: int, command: bytes, data: bytes
+) -> None:
+    """Send a message by its command set and its data set, none where that is empty."""
     most = provider.maximum_pdu_size
     held = bytearray()
     for pdu in (*_pdus(context_id, command, _COMMAND, most), *_pdus(context_id, data, 0, most)):

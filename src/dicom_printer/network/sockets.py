@@ -13,6 +13,8 @@ from typing import Self
 from pynetdicom import evt
 from pynetdicom.association import Association
 
+from dicom_printer.network.reactor import stir
+
 END_S = 5.0
 """The threads of an association end within milliseconds, once its socket is shut."""
 
@@ -71,6 +73,7 @@ def ended(raw: Association) -> None:
     raw.dul.kill_dul()
     raw._kill = True
     raw._reactor_checkpoint.set()
+    stir(raw)
     if wrapped is not None and wrapped.socket is not None:
         _shut(wrapped.socket)
     for thread in (raw, raw.dul):
