@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from itertools import chain
+from typing import cast
 
 from pydicom import DataElement, Dataset
 from pydicom.filebase import DicomBytesIO
@@ -58,17 +60,24 @@ class Encoder:
         known = self._known if made_for == self._made_for else {}
         self._made_for, self._known = made_for, {}
         parts: list[tuple[bytes, ...]] = []
-        for tag in sorted(ds.keys()):
-            element = ds[tag]
-            if isinstance(element.value, bytes) and len(element.value) > _BULK:
+        made = cast("Iterable[DataElement]", ds.elements())  # none was read from a file
+        for element in sorted(made, key=_number):
+            before = known.get(element.tag)
+            if before is not None and before[0] is element:
+                data = before[1]
+            elif isinstance(element.value, bytes) and len(element.value) > _BULK:
                 parts.append(_bulk(element, syntax))
                 continue
-            before = known.get(tag)
-            same = before is not None and before[0] is element
-            data = before[1] if before and same else _written(element, syntax, characters)
-            self._known[tag] = element, data
+            else:
+                data = _written(element, syntax, characters)
+            self._known[element.tag] = element, data
             parts.append((data,))
         return chain.from_iterable(parts)
+
+
+def _number(element: DataElement) -> int:
+    """Return a tag as a number: tags are slow to compare."""
+    return int(element.tag)
 
 
 def _written(element: DataElement, syntax: UID, characters: str | list[str] | None) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from pynetdicom import evt, fsm
@@ -52,14 +53,17 @@ def send_bytes(
 ) -> None:
     """Send a message by its command set and its data set, none where that is empty."""
     most = provider.maximum_pdu_size
-    held = bytearray()
-    for pdu in (*_pdus(context_id, command, _COMMAND, most), *_pdus(context_id, data, 0, most)):
-        if held and len(held) + sum(map(len, pdu)) > TOGETHER:
-            provider.dul.send_pdu(_Together(bytes(held)))
-            held.clear()
-        for part in pdu:
-            held += part
-    provider.dul.send_pdu(_Together(bytes(held)))
+    held: list[bytes | memoryview] = []
+    size = 0
+    for header, fragment in chain(
+        _pdus(context_id, command, _COMMAND, most), _pdus(context_id, data, 0, most)
+    ):
+        if held and size + len(header) + len(fragment) > TOGETHER:
+            provider.dul.send_pdu(_Together(b"".join(held)))
+            held, size = [], 0
+        held += header, fragment
+        size += len(header) + len(fragment)
+    provider.dul.send_pdu(_Together(b"".join(held)))
 
 
 def _pdus(context_id: int, data: bytes, kind: int, most: int) -> Iterator[tuple[bytes, memoryview]]:
