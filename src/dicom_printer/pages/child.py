@@ -177,7 +177,7 @@ class Child:
 def _environment() -> dict[str, str]:
     """Return the little that a worker needs: programs, and one thread for its arithmetic.
 
-    Buffers of less than 16 MiB come from memory that the C library has already: page after
+    Buffers of less than 32 MiB come from memory that the C library has already: page after
     page it would otherwise give them back to the kernel, which zeroes every one again.
     """
     path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -185,6 +185,6 @@ def _environment() -> dict[str, str]:
         "PATH": path,
         "LC_ALL": "C.UTF-8",
         "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_MMAP_THRESHOLD_": str(16 << 20),
-        "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
     }
