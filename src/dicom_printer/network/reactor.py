@@ -19,6 +19,7 @@ from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import A_P_ABORT
 from pynetdicom.timer import Timer
 
 _request = Association.request
@@ -85,8 +86,7 @@ class Checkpoint:
         """Let the thread pass; not for that alone."""
         with self._changed:
             self._is_open = True
-            if self._is_stirred:
-                self._changed.notify()
+            self._changed.notify()  # the idle timer counts from now on
 
     def clear(self) -> None:
         """Keep the thread here."""
@@ -100,12 +100,17 @@ class Checkpoint:
             self._changed.notify()
 
     def wait(self) -> None:
-        """Wait for both."""
+        """Wait for both.
+
+        Whoever keeps the thread here and finds it paused may count on that: with an event of
+        pynetdicom's it might have passed, and not have said so yet.
+        """
         idle = self._dul._idle_timer
         with self._changed:
             while not (self._is_open and (self._is_stirred or idle.expired)):
                 self._changed.wait(_left_s(idle) if self._is_open else None)
             self._is_stirred = False
+            self._dul.assoc._is_paused = False
         if self._dul._kill_thread:
             self._dul.join()  # what is looked at is whether it still lives
 
@@ -162,6 +167,8 @@ def _run(self: DULServiceProvider) -> None:
     finally:
         # Whatever ended it, nobody waits for it any more.
         self._kill_thread = True
+        if self.state_machine.current_state != "Sta1":
+            self.to_user_queue.put(A_P_ABORT())
         stir(self.assoc)
         self.assoc.dimse.msg_queue.put((None, None))
         _bell(self).close()

@@ -20,7 +20,8 @@ class Canvas:
     """White bitmaps of PDFium, one at a time.
 
     What was drawn on the one is gone when the next is asked for: whoever wants a page's
-    pixels has copied or sent them by then.
+    pixels has copied or sent them by then. Until then the last page stays in the worker, which
+    ends with the service, writes no core, and may be read by no other user.
     """
 
     def __init__(self) -> None:

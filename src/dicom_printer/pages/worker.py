@@ -141,7 +141,7 @@ def _error(message: str, remedy: str, reason: str) -> dict[str, Any]:
 
 
 def _write(channel: RawIOBase, data: bytes | memoryview) -> None:
-    """Write all of it, and keep no copy: pixels go from the page's own memory to the pipe."""
+    """Write all of it, and keep no copy: pixels go to the pipe from where they were drawn."""
     rest = memoryview(data)
     while rest:
         rest = rest[channel.write(rest) or 0 :]
@@ -177,7 +177,7 @@ def serve(requests: BinaryIO, answers: RawIOBase) -> None:
             )
         _write(answers, wire.line(message))
         _write(answers, payload)
-        del payload  # the page's pixels, which would otherwise stay while the next is waited for
+        del payload  # which would otherwise stay while the next request is waited for
 
 
 def main() -> None:

@@ -66,8 +66,9 @@ def upper_layer(idle_s: float | None = LONG_S) -> Any:
     idle.start()
     joined: list[bool] = []
     return SimpleNamespace(
-        _idle_timer=idle, _kill_thread=False, joined=joined, join=lambda: joined.append(True)
-    )
+        _idle_timer=idle, _kill_thread=False, joined=joined, join=lambda: joined.append(True),
+        assoc=SimpleNamespace(_is_paused=True),
+    )  # fmt: skip
 
 
 def waits(checkpoint: Checkpoint) -> threading.Thread:
@@ -99,6 +100,29 @@ def test_what_happens_meanwhile_is_looked_at_afterwards() -> None:
     checkpoint.set()
     thread.join(LONG_S)
     assert not thread.is_alive()
+
+
+def test_the_idle_timer_counts_again_where_it_was_kept_meanwhile() -> None:
+    dul = upper_layer()
+    checkpoint = Checkpoint(dul)
+    checkpoint.wait()
+    checkpoint.clear()
+    thread = waits(checkpoint)
+    dul._idle_timer.timeout = -1.0
+    checkpoint.set()
+    thread.join(LONG_S)
+    assert not thread.is_alive()
+
+
+def test_who_has_passed_is_not_paused() -> None:
+    dul = upper_layer()
+    checkpoint = Checkpoint(dul)
+    checkpoint.clear()
+    thread = waits(checkpoint)
+    assert dul.assoc._is_paused
+    checkpoint.set()
+    thread.join(LONG_S)
+    assert not dul.assoc._is_paused
 
 
 def test_it_passes_when_nothing_was_said_for_too_long() -> None:
