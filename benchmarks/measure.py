@@ -143,7 +143,7 @@ def machine() -> list[tuple[str, str]]:
     return [
         ("processor", f"{model.strip()}, {os.cpu_count()} cores"),
         ("memory", f"{memory:.0f} GiB"),
-        ("system", f"{system}, Linux {platform.release()}"),
+        ("system", f"{system}, Linux {platform.release().partition('-')[0]}"),
         ("Python", f"{platform.python_version()}, " + ", ".join(
             f"{name} {version(name)}" for name in libraries)),
         ("DCMTK", _says("storescp", "--version")),
