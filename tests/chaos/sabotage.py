@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dicom_printer.jobs import running, table
+from dicom_printer.jobs.prepared import Prepared
 from dicom_printer.jobs.running import Running
 from dicom_printer.jobs.schema import job
 
@@ -46,6 +47,15 @@ def _no_fence() -> None:
             ).scalar()
         return found
 
+    # what records a page proves the claim by itself
+    unfenced = Prepared(
+        sa.update(job)
+        .where(job.c.id == running._OWN)
+        .values(crashes=0, updated=sa.bindparam("now"), pages=sa.bindparam("of_pages"))
+        .returning(sa.cast(job.c.request, sa.Text))
+    )
+    assert running.__dict__["_GOES_ON"]
+    running.__dict__["_GOES_ON"] = unfenced
     Running._write = write  # type: ignore[method-assign]
     Running.requested = requested  # type: ignore[method-assign]
 
